@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// The error log. Runs in every process; owns nothing but the role's name. Never allocates, so it works when memory is out.
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_BYTES 8192
+
+static char role_name[48];
+static int out_fd = STDERR_FILENO;
+static enum log_level max_level = LOG_LEVEL_NOTICE;
+
+static const char *const level_names[] = {"ERROR", "WARNING", "NOTICE", "DEBUG"};
+
+void log_init(const char *role, int fd)
+{
+    snprintf(role_name, sizeof role_name, "%s", role);
+    out_fd = fd;
+}
+
+void log_set_fd(int fd)
+{
+    out_fd = fd;
+}
+
+int log_fd(void)
+{
+    return out_fd;
+}
+
+void log_set_level(enum log_level max)
+{
+    max_level = max;
+}
+
+enum log_level log_get_level(void)
+{
+    return max_level;
+}
+
+// Copies text with control bytes made visible; returns how many bytes were written to dst.
+static size_t copy_visible(char *dst, size_t room, const char *src, size_t n)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t w = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)src[i];
+        if (c >= 0x20 || c == '\t') {
+            if (w + 1 > room)
+                break;
+            dst[w++] = (char)c;
+        } else {
+            if (w + 4 > room)
+                break;
+            dst[w++] = '\\';
+            dst[w++] = 'x';
+            dst[w++] = hex[c >> 4];
+            dst[w++] = hex[c & 15];
+        }
+    }
+    return w;
+}
+
+static void write_line(enum log_level level, const char *role, const char *fmt, va_list ap)
+{
+    char text[LINE_BYTES], line[LINE_BYTES];
+    struct tm tm;
+    time_t now = time(NULL);
+
+    if (level > max_level)
+        return;
+    int n = vsnprintf(text, sizeof text, fmt, ap);
+    size_t len = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+    while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+        len--;
+    localtime_r(&now, &tm);
+    size_t w = strftime(line, sizeof line, "[%d-%b-%Y %H:%M:%S] ", &tm);
+    w += (size_t)snprintf(line + w, sizeof line - w, "%s: ", level_names[level]);
+    if (role && *role)
+        w += (size_t)snprintf(line + w, sizeof line - w, "%.47s: ", role);
+    w += copy_visible(line + w, sizeof line - w - 1, text, len);
+    line[w++] = '\n';
+    // A full disk or a closed terminal must not end a server: a line that can't be written is lost.
+    if (write(out_fd, line, w) < 0)
+        return;
+}
+
+#define LOG_FN(name, level)                                                                                                      \
+    void name(const char *fmt, ...)                                                                                              \
+    {                                                                                                                            \
+        va_list ap;                                                                                                              \
+        va_start(ap, fmt);                                                                                                       \
+        write_line(level, role_name, fmt, ap);                                                                                   \
+        va_end(ap);                                                                                                              \
+    }
+
+LOG_FN(log_error, LOG_LEVEL_ERROR)
+LOG_FN(log_warning, LOG_LEVEL_WARNING)
+LOG_FN(log_notice, LOG_LEVEL_NOTICE)
+LOG_FN(log_debug, LOG_LEVEL_DEBUG)
+
+void log_as(enum log_level level, const char *role, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    write_line(level, role, fmt, ap);
+    va_end(ap);
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The event loop: epoll for descriptors, a heap for timers, a list for work to be done before the next wait. One loop a
+// process, level-triggered. A watch or timer is embedded in its owner; the owner removes it before it goes away, which is
+// allowed at any time, also inside its own callback or another's of the same round.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+struct loop;
+struct watch;
+struct timer;
+
+typedef void (*watch_fn)(struct watch *w, uint32_t events); // EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR, EPOLLRDHUP
+typedef void (*timer_fn)(struct timer *t);
+
+struct watch {
+    int fd;          // borrowed: the owner closes it, after loop_del
+    uint32_t events; // what is watched for
+    watch_fn fn;
+    bool added;
+    uint32_t slot; // of the loop
+};
+
+struct timer {
+    timer_fn fn;
+    uint64_t due_ms; // 0 = not set
+    uint64_t key_ms; // where the heap has it: never later than due_ms
+    size_t heap_at;  // position + 1; 0 = not in the heap
+};
+
+// The owner of an embedded member: container_of(w, struct conn, watch).
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+// The loop is the process's only one; dies if epoll can't be had. After fork the child calls loop_init again.
+void loop_init(void);
+void loop_done(void);
+// Runs until loop_stop; returns what loop_stop was given.
+int loop_run(void);
+void loop_stop(int result);
+// One round: waits at most max_ms (-1 = until something happens); for tests.
+void loop_once(int max_ms);
+
+// Monotonic time of this round in ms, and its exact value now.
+uint64_t loop_now_ms(void);
+uint64_t clock_ms(void);
+uint64_t clock_us(void);
+
+// Returns 0 or -errno (ENOSPC: too many watches for the system).
+int loop_add(struct watch *w, int fd, uint32_t events, watch_fn fn);
+void loop_mod(struct watch *w, uint32_t events); // free of cost if nothing changes
+void loop_del(struct watch *w);                  // no-op if not added
+
+// Sets (or moves) a timer to ms from now; moving one later costs nothing until it would have fired.
+void timer_set(struct timer *t, timer_fn fn, uint64_t ms);
+void timer_clear(struct timer *t);
+static inline bool timer_is_set(const struct timer *t)
+{
+    return t->due_ms != 0;
+}
