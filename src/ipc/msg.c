@@ -157,11 +157,12 @@ int msg_recv(int fd, enum msg_role from, enum msg_role to, struct msg *ret_msg)
     struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     ssize_t n;
 
+    // ECONNRESET tells, once, that the peer closed with messages of ours unread; what it sent before is still there.
     do
         n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0)
-        return errno == EWOULDBLOCK ? -EAGAIN : errno == ECONNRESET ? 0 : -errno;
+        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
     read_control(&mh, ret_msg);
     int rc = n == 0 && !ret_msg->n_fds ? 0
              : mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)

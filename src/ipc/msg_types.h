@@ -50,6 +50,16 @@ struct msg_worker_gone {
     uint32_t unused;
 };
 
+struct msg_attached {
+    uint32_t worker_id;
+    uint32_t unused;
+};
+
+struct msg_retire {
+    uint32_t worker_id;
+    uint32_t unused;
+};
+
 struct msg_pool_state {
     uint32_t pool;
     uint32_t up; // 0: no mold for now, requests get 503 at once
@@ -62,7 +72,7 @@ struct msg_logs {
 
 struct msg_drain {
     uint32_t deadline_ms; // from now; then what still runs is cut
-    uint32_t unused;
+    uint32_t keep_idle;   // 1: idle connections may send one more request until then (reload); 0: they are closed at once
 };
 
 struct msg_worker_kill {
