@@ -9,4 +9,5 @@ struct req;
 void access_log_init(const struct conf *conf, const int *site_fds); // one descriptor a site, -1 = off
 void access_log_reopen(const int *site_fds);                        // old ones are closed after what is pending is written
 void access_log_request(const struct req *r);
+void access_log_done(void);  // flushes, closes, frees
 void access_log_flush(void); // at the end, and by a timer at most 200 ms after a line was added

@@ -106,6 +106,8 @@ struct req {
     bool queued;
     struct timer queue_timer;
     struct worker *worker; // that runs it, NULL else
+    pid_t worker_pid;      // that ran it, for the log; 0 = none
+    uint64_t queue_us;     // it waited for a worker so long, for the log
 
     // Response.
     struct field extra[24]; // fields the route or server adds to whatever answers
