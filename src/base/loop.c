@@ -26,6 +26,7 @@ static struct slot *slots;
 static uint32_t n_slots, free_slot;
 static struct timer **heap;
 static size_t heap_n, heap_cap;
+static struct task *task_first, *task_last;
 static uint64_t now_ms;
 static bool stopped;
 static int stop_result;
@@ -54,6 +55,7 @@ void loop_init(void)
     ep_fd = epoll_create1(EPOLL_CLOEXEC);
     must(ep_fd >= 0);
     free_slot = NO_SLOT;
+    task_first = task_last = NULL;
     stopped = false;
     now_ms = clock_ms();
 }
@@ -211,8 +213,40 @@ void timer_clear(struct timer *t)
         heap_remove(t);
 }
 
+void loop_defer(struct task *t, task_fn fn)
+{
+    t->fn = fn;
+    if (t->queued)
+        return;
+    t->queued = true;
+    t->next = NULL;
+    t->prev = task_last;
+    *(task_last ? &task_last->next : &task_first) = t;
+    task_last = t;
+}
+
+void loop_undefer(struct task *t)
+{
+    if (!t->queued)
+        return;
+    t->queued = false;
+    *(t->prev ? &t->prev->next : &task_first) = t->next;
+    *(t->next ? &t->next->prev : &task_last) = t->prev;
+}
+
+static void run_tasks(void)
+{
+    while (task_first) {
+        struct task *t = task_first;
+        loop_undefer(t);
+        t->fn(t);
+    }
+}
+
 static int next_wait_ms(int max_ms)
 {
+    if (task_first)
+        return 0;
     if (!heap_n)
         return max_ms;
     uint64_t key = heap[0]->key_ms;
@@ -250,6 +284,7 @@ void loop_once(int max_ms)
             slots[at].watch->fn(slots[at].watch, events[i].events);
     }
     fire_timers();
+    run_tasks();
 }
 
 int loop_run(void)

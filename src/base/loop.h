@@ -11,9 +11,11 @@
 struct loop;
 struct watch;
 struct timer;
+struct task;
 
 typedef void (*watch_fn)(struct watch *w, uint32_t events); // EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR, EPOLLRDHUP
 typedef void (*timer_fn)(struct timer *t);
+typedef void (*task_fn)(struct task *t);
 
 struct watch {
     int fd;          // borrowed: the owner closes it, after loop_del
@@ -28,6 +30,13 @@ struct timer {
     uint64_t due_ms; // 0 = not set
     uint64_t key_ms; // where the heap has it: never later than due_ms
     size_t heap_at;  // position + 1; 0 = not in the heap
+};
+
+// Work to be done once the callbacks of this round have returned: where an object may free itself safely.
+struct task {
+    task_fn fn;
+    struct task *prev, *next;
+    bool queued;
 };
 
 // The owner of an embedded member: container_of(w, struct conn, watch).
@@ -59,3 +68,7 @@ static inline bool timer_is_set(const struct timer *t)
 {
     return t->due_ms != 0;
 }
+
+// Runs fn(t) before the next wait, once however often it was asked for; in the order asked.
+void loop_defer(struct task *t, task_fn fn);
+void loop_undefer(struct task *t); // no-op if it is not queued

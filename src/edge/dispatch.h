@@ -2,6 +2,7 @@
 // Requests to workers: a bounded queue for each pool and the workers that are free.
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct conf;

@@ -32,3 +32,10 @@ int resolve(const struct root *root, const char *path, enum resolve_want want, s
 bool path_is_hidden(struct str path);
 // True if the last segment ends in the exact bytes ".php".
 bool path_is_php(struct str path);
+
+// True if the last segment is named like PHP source that is not to be run: other case, other extensions (.phtml, .php5,
+// .inc...), backups and editors' copies (index.php~, .php.bak, .php.swp). "class.php.html" is not: that is a page about it.
+bool path_is_source(struct str path);
+
+// For tests: the walk that systems without openat2(2) or /proc get, link by link.
+void resolve_set_walk_only(bool on);

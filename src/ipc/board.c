@@ -3,7 +3,6 @@
 #include "ipc/board.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -28,7 +27,10 @@ int board_create(void)
 
 static void set_text(char *dst, size_t cap, const char *src)
 {
-    snprintf(dst, cap, "%s", src ? src : "");
+    size_t n = src ? strnlen(src, cap - 1) : 0;
+    if (n)
+        memcpy(dst, src, n);
+    dst[n] = '\0';
 }
 
 struct board_proc *board_proc_add(enum board_role role, pid_t pid, uint32_t id, uint32_t generation, const char *pool)

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Accepting connections. Runs in the edge; owns the watches on the listening sockets. When descriptors run out it makes
+// room by closing idle connections, else it pauses: clients then wait in the kernel's queue.
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "conf/conf.h"
+#include "edge/edge_int.h"
+#include "ipc/board.h"
+
+#define PAUSE_MS 100
+#define ROUND_ACCEPTS 64
+#define NOTSENT_LOWAT 16384 // a client that stops reading pins 144 KB of kernel memory instead of 2.8 MB
+
+struct listener {
+    struct watch watch;
+    bool admin;
+};
+
+static struct listener *listeners;
+static size_t n_listeners;
+static struct timer pause_timer;
+static bool paused;
+static uint64_t last_warning_ms;
+
+static void set_paused(bool on)
+{
+    paused = on;
+    for (size_t i = 0; i < n_listeners; i++)
+        loop_mod(&listeners[i].watch, on && !listeners[i].admin ? 0 : EPOLLIN);
+}
+
+static void on_pause_over(struct timer *t)
+{
+    set_paused(false);
+}
+
+void listener_resume(void)
+{
+    if (paused && !edge.draining) {
+        timer_clear(&pause_timer);
+        set_paused(false);
+    }
+}
+
+static void warn(const char *what)
+{
+    if (last_warning_ms && loop_now_ms() - last_warning_ms < 10000)
+        return;
+    last_warning_ms = loop_now_ms();
+    log_warning("accepting connections pauses: %s", what);
+}
+
+static void pause_accepting(void)
+{
+    set_paused(true);
+    timer_set(&pause_timer, on_pause_over, PAUSE_MS);
+}
+
+static void on_connection(struct watch *w, uint32_t events)
+{
+    struct listener *l = container_of(w, struct listener, watch);
+    struct sockaddr_storage addr;
+
+    for (int i = 0; i < ROUND_ACCEPTS; i++) {
+        if (!l->admin && edge.n_conns >= edge.max_conns && !conn_close_oldest_idle()) {
+            count(COUNTER_CONNECTIONS_REFUSED);
+            warn("max_connections is reached and none is idle");
+            pause_accepting();
+            return;
+        }
+        socklen_t n = sizeof addr;
+        int fd = accept4(w->fd, (struct sockaddr *)&addr, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            conn_accept(fd, l->admin, &addr, n);
+            continue;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return;
+        if (errno == ECONNABORTED || errno == EINTR || errno == EPERM)
+            continue;
+        count(COUNTER_ACCEPT_ERRORS);
+        if ((errno == EMFILE || errno == ENFILE) && conn_close_oldest_idle())
+            continue;
+        warn(strerror(errno));
+        pause_accepting();
+        return;
+    }
+}
+
+void listener_init(const int *fds, size_t n, int admin_fd)
+{
+    n_listeners = n + (admin_fd >= 0);
+    listeners = xcalloc(n_listeners, sizeof *listeners);
+    for (size_t i = 0; i < n_listeners; i++) {
+        int fd = i < n ? fds[i] : admin_fd, one = 1, lowat = NOTSENT_LOWAT;
+        listeners[i].admin = i == n;
+        // Accepted sockets inherit both; on a unix socket they fail, which is right.
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof lowat);
+        int rc = loop_add(&listeners[i].watch, fd, EPOLLIN, on_connection);
+        if (rc)
+            log_error("a listening socket can't be watched: %s", strerror(-rc));
+    }
+}
+
+void listener_stop(void)
+{
+    timer_clear(&pause_timer);
+    for (size_t i = 0; i < n_listeners; i++) {
+        if (listeners[i].admin)
+            continue; // what goes on during a drain stays visible
+        int fd = listeners[i].watch.fd;
+        if (listeners[i].watch.added) {
+            loop_del(&listeners[i].watch);
+            close(fd);
+        }
+    }
+}

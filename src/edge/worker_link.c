@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: Apache-2.0
+// The channel to one worker: requests in, responses out (ipc/chan.h, tbl/messages.def). Runs in the edge. Invariants: a
+// number that a worker sends is checked against what it may be before it is used; a worker that breaks the protocol is
+// ended; header blocks are copied before they are looked at.
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "base/log.h"
+#include "edge/edge_int.h"
+#include "edge/req.h"
+#include "edge/worker_int.h"
+#include "http/uri.h"
+#include "ipc/job.h"
+
+static void on_read_timer(struct timer *t);
+static void on_terminate_timer(struct timer *t);
+
+// ---- limits of time ----
+
+void worker__kill(struct worker *w, enum worker_end why)
+{
+    struct msg_worker_kill kill = {.worker_id = w->id, .end = why};
+
+    if (w->killed)
+        return;
+    w->killed = true;
+    w->kill_end = why;
+    int rc = msg_send(edge.master_fd, MSG_WORKER_KILL, &kill, NULL, 0, NULL, 0);
+    if (rc)
+        log_error("worker %d can't be ended: the master does not listen: %s", w->pid, strerror(-rc));
+}
+
+static void time_is_up(struct worker *w, enum worker_end why, const char *reason)
+{
+    struct req *r = w->req;
+
+    worker__kill(w, why);
+    w->req = NULL;
+    if (r) {
+        r->worker = NULL;
+        req_fail(r, 504, reason);
+    }
+}
+
+static void on_read_timer(struct timer *t)
+{
+    struct worker *w = container_of(t, struct worker, read_timer);
+
+    if (w->state != WORKER_BUSY || w->answered || w->killed || !w->read_timeout_ms)
+        return;
+    if (w->body_left || w->head_left || w->streaming) {
+        // It is the client that is slow: the worker can't go on.
+        timer_set(t, on_read_timer, w->read_timeout_ms);
+        return;
+    }
+    time_is_up(w, WORKER_END_READ_TIMEOUT, "read_timeout");
+}
+
+static void on_terminate_timer(struct timer *t)
+{
+    struct worker *w = container_of(t, struct worker, terminate_timer);
+
+    if (w->state != WORKER_BUSY || w->killed || !w->terminate_at_ms)
+        return;
+    if (w->terminate_at_ms > loop_now_ms()) {
+        timer_set(t, on_terminate_timer, w->terminate_at_ms - loop_now_ms());
+        return;
+    }
+    time_is_up(w, WORKER_END_TERMINATE_TIMEOUT, "request_terminate_timeout");
+}
+
+// ---- requests in ----
+
+static struct str number_text(char buf[24], uint64_t v)
+{
+    char *p = buf + 24;
+    size_t n = 0;
+
+    do {
+        *--p = (char)('0' + v % 10);
+        n++;
+    } while (v /= 10);
+    return (struct str){p, n};
+}
+
+static size_t encode_request(struct worker *w, struct req *r, uint64_t body_n)
+{
+    struct job_field fields[JOB_FIELDS_MAX];
+    char length[24], client_port[24], server_port[24];
+    struct job j = {.fields = fields};
+    struct str *v = j.var;
+
+    must(r->n_fields <= JOB_FIELDS_MAX);
+    for (size_t i = 0; i < r->n_fields; i++)
+        fields[i] = (struct job_field){r->fields[i].name, r->fields[i].value};
+    j.n_fields = r->n_fields;
+    v[JOB_QUERY_STRING] = r->query;
+    v[JOB_REQUEST_METHOD] = r->method;
+    v[JOB_CONTENT_TYPE] = req_field(r, FIELD_CONTENT_TYPE);
+    v[JOB_CONTENT_LENGTH] = r->has_body && body_n != UINT64_MAX ? number_text(length, body_n) : req_field(r, FIELD_CONTENT_LENGTH);
+    v[JOB_SCRIPT_NAME] = r->script_name;
+    v[JOB_REQUEST_URI] = r->target;
+    v[JOB_DOCUMENT_URI] = r->script_name;
+    v[JOB_DOCUMENT_ROOT] = str_from(r->site->root);
+    v[JOB_SERVER_PROTOCOL] = str_from(r->protocol);
+    v[JOB_REQUEST_SCHEME] = r->scheme;
+    v[JOB_HTTPS] = str_eq(r->scheme, STR("https")) ? STR("on") : (struct str){"", 0};
+    v[JOB_GATEWAY_INTERFACE] = STR("CGI/1.1");
+    v[JOB_SERVER_SOFTWARE] = STR("plimsoll");
+    v[JOB_REMOTE_ADDR] = r->client_addr;
+    v[JOB_REMOTE_PORT] = r->client_port ? number_text(client_port, r->client_port) : (struct str){"", 0};
+    v[JOB_REMOTE_USER] = r->remote_user;
+    v[JOB_SERVER_ADDR] = str_from(r->peer->server_addr);
+    v[JOB_SERVER_PORT] = r->server_port_text.n ? r->server_port_text : number_text(server_port, r->peer->server_port);
+    v[JOB_SERVER_NAME] = r->host;
+    v[JOB_REDIRECT_STATUS] = STR("200");
+    v[JOB_SCRIPT_FILENAME] = r->script_filename;
+    v[JOB_PATH_INFO] = r->path_info;
+    v[JOB_REQUEST_ID] = str_from(r->id);
+    return job_encode(&j, w->chan.request, CHAN_REQUEST_BYTES);
+}
+
+static void copy_text(char *dst, size_t cap, struct str s)
+{
+    size_t n = s.n < cap - 1 ? s.n : cap - 1;
+    if (n)
+        memcpy(dst, s.p, n);
+    dst[n] = '\0';
+}
+
+static void remember_for_log(struct worker *w, const struct req *r)
+{
+    copy_text(w->request_id, sizeof w->request_id, str_from(r->id));
+    copy_text(w->method, sizeof w->method, r->method);
+    copy_text(w->uri, sizeof w->uri, r->target);
+    copy_text(w->script, sizeof w->script, r->script_filename);
+    board_proc_set_request(w->seen, w->request_id, w->method, w->uri, w->script);
+    board_proc_set_state(w->seen, BOARD_BUSY);
+}
+
+bool worker__give(struct worker *w, struct req *r)
+{
+    bool stream = r->has_body && !r->buffering && !r->n_redirects;
+    bool has_body = r->has_body && !stream && !r->n_redirects && r->body.n;
+    uint64_t body_n = stream ? (r->content_length >= 0 ? (uint64_t)r->content_length : UINT64_MAX) : has_body ? r->body.n : 0;
+
+    must(w->state == WORKER_IDLE);
+    size_t n = encode_request(w, r, body_n);
+    if (!n) {
+        req_fail(r, 431, "the request's head does not fit into a worker's memory");
+        return true;
+    }
+    struct msg_job job = {.job_id = ++w->job_id, .request_n = (uint32_t)n, .body_n = body_n};
+    job.body = stream ? JOB_BODY_STREAM : !has_body ? JOB_BODY_NONE : r->body.fd >= 0 ? JOB_BODY_FD : JOB_BODY_INLINE;
+    if (job.body == JOB_BODY_INLINE) {
+        must(r->body.n <= CHAN_BODY_BYTES);
+        memcpy(w->chan.body, r->body.mem.p, r->body.mem.n);
+    }
+    w->state = WORKER_BUSY;
+    w->req = r;
+    w->ring_pos = 0;
+    w->head_left = w->body_left = 0;
+    w->taken = 0;
+    w->flags = 0;
+    w->head_seen = w->answered = false;
+    w->streaming = stream;
+    w->body_pos = 0;
+    w->body_room = CHAN_BODY_BYTES;
+    w->read_timeout_ms = r->read_timeout_ms;
+    w->terminate_at_ms = r->terminate_timeout_ms ? loop_now_ms() + r->terminate_timeout_ms : 0;
+    r->worker = w;
+    r->step = REQ_RUN;
+    remember_for_log(w, r);
+    int rc = msg_send(w->watch.fd, MSG_JOB, &job, NULL, 0, &r->body.fd, job.body == JOB_BODY_FD);
+    if (rc) {
+        // It died while idle; nothing of the request was seen by anybody.
+        w->req = NULL;
+        r->worker = NULL;
+        r->step = REQ_ADMIT;
+        w->state = WORKER_IDLE;
+        dispatch__on_lost(w, 0, strerror(-rc));
+        return false;
+    }
+    count(COUNTER_PHP_REQUESTS);
+    gauge_add(COUNTER_WORKERS_BUSY, 1);
+    if (w->read_timeout_ms)
+        timer_set(&w->read_timer, on_read_timer, w->read_timeout_ms);
+    if (r->terminate_timeout_ms)
+        timer_set(&w->terminate_timer, on_terminate_timer, r->terminate_timeout_ms);
+    return true;
+}
+
+size_t worker__body_add(struct worker *w, const char *data, size_t n)
+{
+    size_t took = n < w->body_room ? n : w->body_room;
+    struct msg_body m = {.job_id = w->job_id, .n = (uint32_t)took};
+
+    if (!took)
+        return 0;
+    ring_write(w->chan.body, CHAN_BODY_BYTES, w->body_pos, data, took);
+    w->body_pos += took;
+    w->body_room -= took;
+    if (msg_send(w->watch.fd, MSG_BODY, &m, NULL, 0, NULL, 0) < 0)
+        return n; // its end of file tells the rest
+    return took;
+}
+
+void worker__body_end(struct worker *w, bool client_gone)
+{
+    struct msg_body m = {.job_id = w->job_id, .last = client_gone ? 2 : 1};
+
+    if (!w->streaming)
+        return;
+    w->streaming = false;
+    (void)msg_send(w->watch.fd, MSG_BODY, &m, NULL, 0, NULL, 0);
+    if (w->read_timeout_ms) // from here on it is the worker that is waited for
+        timer_set(&w->read_timer, on_read_timer, w->read_timeout_ms);
+}
+
+void worker__detach(struct worker *w, bool client_gone)
+{
+    if (w->req)
+        w->req->worker = NULL;
+    w->req = NULL;
+    if (client_gone)
+        atomic_store_explicit(&w->chan.flags->gone_job, w->job_id, memory_order_release);
+    if (w->streaming)
+        worker__body_end(w, true);
+    if (w->state == WORKER_BUSY)
+        board_proc_set_state(w->seen, BOARD_FINISHING);
+    if (w->body_left)
+        worker__resume(w); // what waited for the client is thrown away
+}
+
+// ---- responses out ----
+
+static void tell_space(struct worker *w)
+{
+    struct msg_space m = {.job_id = w->job_id, .n = w->taken};
+
+    w->taken = 0;
+    (void)msg_send(w->watch.fd, MSG_SPACE, &m, NULL, 0, NULL, 0);
+}
+
+static void consume(struct worker *w, size_t n)
+{
+    w->ring_pos += n;
+    w->taken += (uint32_t)n;
+}
+
+static void take_head(struct worker *w)
+{
+    struct req *r = w->req;
+    size_t n = w->head_left;
+    bool inform = w->flags & RESP_INFORM;
+
+    w->head_left = 0;
+    if (r && !r->ended) {
+        char *block = arena_alloc(&r->arena, n + 1);
+        ring_read(w->chan.resp, CHAN_RESP_BYTES, w->ring_pos, block, n);
+        consume(w, n);
+        if (inform)
+            php_response_inform(r, w->resp.status, block, n);
+        else
+            php_response_head(w, r, w->resp.status, block, n, w->flags & RESP_END && !(w->flags & RESP_CUT), w->body_left);
+        return;
+    }
+    consume(w, n);
+}
+
+// Gives the client what the ring holds. Returns false when it does not take all for now.
+static bool take_body(struct worker *w)
+{
+    struct req *r = w->req;
+    bool last = (w->flags & RESP_END) && !(w->flags & RESP_CUT);
+
+    if (r && r->head_sent && !r->ended && (w->body_left || last)) {
+        struct str a = ring_piece(w->chan.resp, CHAN_RESP_BYTES, w->ring_pos, w->body_left);
+        struct str b = {w->chan.resp, w->body_left - a.n};
+        size_t took = req_write(r, a, b, last);
+        w->body_left -= took;
+        consume(w, took);
+        return w->body_left == 0;
+    }
+    consume(w, w->body_left); // nobody wants it
+    w->body_left = 0;
+    return true;
+}
+
+static void job_done(struct worker *w, bool leaving)
+{
+    if (w->seen) {
+        atomic_fetch_add_explicit(&w->seen->requests, 1, memory_order_relaxed);
+        atomic_store_explicit(&w->seen->peak_bytes, w->resp.peak_bytes, memory_order_relaxed);
+        atomic_store_explicit(&w->seen->cpu_us, w->resp.cpu_us, memory_order_relaxed);
+    }
+    gauge_add(COUNTER_WORKERS_BUSY, -1);
+    w->streaming = false;
+    w->terminate_at_ms = 0;
+    w->state = leaving ? WORKER_LEAVING : WORKER_IDLE;
+    dispatch__job_over(w);
+}
+
+// Acts on the current RESP as far as the client lets it.
+static void act_on_resp(struct worker *w)
+{
+    if (w->head_left || w->flags & RESP_HEAD) {
+        take_head(w);
+        w->flags &= ~(uint32_t)(RESP_HEAD | RESP_INFORM);
+    }
+    if (!take_body(w)) {
+        loop_mod(&w->watch, 0); // its next message waits, too
+        return;
+    }
+    if (w->watch.added)
+        loop_mod(&w->watch, EPOLLIN);
+    else if (loop_add(&w->watch, w->watch.fd, EPOLLIN, worker__on_event) < 0)
+        worker__kill(w, WORKER_END_PROTOCOL);
+    struct req *r = w->req;
+    uint32_t flags = w->flags;
+    w->flags = 0;
+    if (flags & RESP_END) {
+        w->answered = true;
+        if (r) {
+            if (flags & RESP_CUT)
+                req_cut(r, "the script ended in the middle of its answer");
+            else if (!r->head_sent && !r->ended)
+                req_fail(r, 502, "the worker ended its answer without a head");
+            r->worker = NULL;
+            w->req = NULL;
+        }
+        if (!(flags & RESP_DONE))
+            board_proc_set_state(w->seen, BOARD_FINISHING);
+    }
+    if (flags & RESP_WANT_SPACE)
+        tell_space(w);
+    if (flags & RESP_DONE)
+        job_done(w, flags & RESP_LEAVING);
+}
+
+static void go_on(struct worker *w)
+{
+    if (w->in_go_on)
+        return; // a filter detached the worker from inside: the outer call goes on
+    w->in_go_on = true;
+    act_on_resp(w);
+    w->in_go_on = false;
+}
+
+void worker__resume(struct worker *w)
+{
+    if (w->state == WORKER_BUSY && (w->body_left || w->flags))
+        go_on(w);
+}
+
+static const char *resp_is_wrong(const struct worker *w, const struct msg_resp *m)
+{
+    uint32_t f = m->flags;
+
+    if (w->state != WORKER_BUSY || m->job_id != w->job_id)
+        return "an answer to no request";
+    if ((uint64_t)m->head_n + m->body_n > CHAN_RESP_BYTES - w->taken)
+        return "more bytes than the ring holds";
+    if (m->head_n && !(f & RESP_HEAD))
+        return "a header block without its flag";
+    if (f & RESP_HEAD && (m->status < 100 || m->status > 999))
+        return "an impossible status";
+    if ((f & RESP_INFORM) && (!(f & RESP_HEAD) || m->status < 100 || m->status > 199 || m->status == 101 || m->body_n))
+        return "a malformed 1xx answer";
+    if (f & RESP_HEAD && w->head_seen)
+        return "a second head";
+    if (m->body_n && !w->head_seen && !(f & RESP_HEAD))
+        return "a body without a head";
+    if (w->answered && (m->body_n || m->head_n || f & (RESP_END | RESP_HEAD)))
+        return "bytes after the answer's end";
+    if ((f & RESP_DONE) && !(f & RESP_END) && !w->answered)
+        return "done without an answer";
+    if ((f & RESP_LEAVING) && !(f & RESP_DONE))
+        return "leaving while it works";
+    return NULL;
+}
+
+static void broke_protocol(struct worker *w, const char *what)
+{
+    log_error("worker %d sent %s; it is ended", w->pid, what);
+    worker__kill(w, WORKER_END_PROTOCOL);
+    dispatch__on_lost(w, 502, "the worker broke the protocol");
+}
+
+static void on_resp(struct worker *w, const struct msg_resp *m)
+{
+    const char *wrong = resp_is_wrong(w, m);
+
+    if (wrong) {
+        broke_protocol(w, wrong);
+        return;
+    }
+    w->resp = *m;
+    w->flags = m->flags;
+    w->head_seen = w->head_seen || (m->flags & (RESP_HEAD | RESP_INFORM)) == RESP_HEAD;
+    w->head_left = m->head_n;
+    w->body_left = m->body_n;
+    if (w->read_timeout_ms && !(m->flags & RESP_DONE))
+        timer_set(&w->read_timer, on_read_timer, w->read_timeout_ms);
+    go_on(w);
+}
+
+static void on_took(struct worker *w, const struct msg_took *m)
+{
+    if (w->state != WORKER_BUSY || m->job_id != w->job_id)
+        return; // of a job that is over
+    if (m->n > CHAN_BODY_BYTES - w->body_room) {
+        broke_protocol(w, "that it took more of the body than there was");
+        return;
+    }
+    w->body_room += m->n;
+    if (w->req)
+        w->req->sink->resume_body(w->req);
+}
+
+static void on_log(struct worker *w, const struct msg *m)
+{
+    char role[64];
+    unsigned level = m->as_LOG.level;
+
+    snprintf(role, sizeof role, "php %d", w->pid);
+    enum log_level l = level > LOG_LEVEL_DEBUG ? LOG_LEVEL_NOTICE : (enum log_level)level;
+    if (m->as_LOG.job_id && m->as_LOG.job_id == w->job_id)
+        log_as(l, role, "[%s] %s", w->request_id, m->tail);
+    else
+        log_as(l, role, "%s", m->tail);
+}
+
+// Returns false when there is nothing (more) to read, or the worker is lost.
+static bool read_message(struct worker *w)
+{
+    struct msg m;
+    int rc = msg_recv(w->watch.fd, MSG_ROLE_WORKER, MSG_ROLE_EDGE, &m);
+
+    if (rc == -EAGAIN)
+        return false;
+    if (rc == -EPROTO || rc == -EPROTONOSUPPORT) {
+        broke_protocol(w, rc == -EPROTO ? "a message that it may not send" : "a message of another version: restart needed");
+        return false;
+    }
+    if (rc <= 0) {
+        dispatch__on_lost(w, 502, "the worker died");
+        return false;
+    }
+    switch (m.type) {
+    case MSG_RESP:
+        on_resp(w, &m.as_RESP);
+        break;
+    case MSG_TOOK:
+        on_took(w, &m.as_TOOK);
+        break;
+    case MSG_LOG:
+        on_log(w, &m);
+        break;
+    default:
+        must(!"the table allows no other message from a worker");
+    }
+    msg_close_fds(&m);
+    return w->state != WORKER_LOST && !w->body_left;
+}
+
+void worker__on_event(struct watch *watch, uint32_t events)
+{
+    struct worker *w = container_of(watch, struct worker, watch);
+
+    must(w->magic == WORKER_MAGIC);
+    if (events & EPOLLIN) {
+        (void)read_message(w);
+        return;
+    }
+    // The other end is closed. With EPOLLIN off (the client is slow) its last message still waits to be read.
+    if (w->body_left || w->flags & RESP_HEAD)
+        loop_del(&w->watch);
+    else if (events & (EPOLLHUP | EPOLLERR))
+        dispatch__on_lost(w, 502, "the worker died");
+}
+
+void worker__drain_channel(struct worker *w)
+{
+    while (w->state != WORKER_LOST && !w->body_left && read_message(w))
+        continue;
+}
