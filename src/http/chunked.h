@@ -11,9 +11,8 @@
 struct chunked {
     uint8_t state;
     uint8_t digits;
-    uint64_t left;      // of the current chunk
-    uint32_t line_n;    // bytes of the current line or of all trailers, bounded
-    uint8_t field_state;
+    uint64_t left;   // of the current chunk
+    uint32_t line_n; // bytes of the current line or of all trailers, bounded
 };
 
 #define CHUNKED_INIT ((struct chunked){0})

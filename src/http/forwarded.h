@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What trusted proxies say of the client: Forwarded (RFC 7239), else X-Forwarded-For/-Proto/-Host/-Port.
+// What trusted proxies say of the client: X-Forwarded-For/-Proto/-Host/-Port, or Forwarded (RFC 7239) when there is no
+// X-Forwarded-For. Not the other way round: nearly every proxy writes X-Forwarded-For and hands a client's own Forwarded
+// through, so that preferring that one would let clients choose their address.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,8 +13,8 @@
 struct forwarded {
     struct str client; // address without port or brackets, "" = not told
     struct str proto;  // "http" or "https", "" = not told
-    struct str host;   // "" = not told
-    struct str port;   // "" = not told
+    struct str host;   // valid host[:port], "" = not told
+    struct str port;   // X-Forwarded-Port, else the host's, "" = not told
 };
 
 // peer_trusted(arg, addr) says whether an address (text) is one of trusted_proxies. The list is walked from the right: the
