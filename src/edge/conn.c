@@ -294,7 +294,7 @@ static size_t feed_body(struct conn *c, const char *data, size_t n)
             // What was decoded and not taken is seen again later: step back over it.
             step -= run.n - took;
             if (c->is_chunked)
-                c->chunked.left += run.n - took;
+                chunked_give_back(&c->chunked, run.n - took);
             c->body_full = true;
         }
         c->body_mark_n += took;

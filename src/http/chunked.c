@@ -123,3 +123,11 @@ int chunked_decode(struct chunked *c, const char *data, size_t n, size_t *ret_us
         }
     }
 }
+
+void chunked_give_back(struct chunked *c, size_t n)
+{
+    if (n) {
+        c->left += n;
+        c->state = DATA;
+    }
+}

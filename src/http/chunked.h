@@ -20,3 +20,6 @@ struct chunked {
 // Takes bytes from data; *ret_used says how many. Returns 1 with *ret_data a run of body bytes (slice of data), 0 when all
 // was used and more is needed, 2 at the end of the body (what follows in data belongs to the next request), -1 malformed.
 int chunked_decode(struct chunked *c, const char *data, size_t n, size_t *ret_used, struct str *ret_data);
+
+// The last n bytes of the run that chunked_decode just gave could not be used: they will be given to it again.
+void chunked_give_back(struct chunked *c, size_t n);
