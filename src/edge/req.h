@@ -17,6 +17,7 @@
 #include "http/fields.h"
 
 struct req;
+struct root;
 struct worker;
 
 // What a transport does for a request. A response is: inform* head (write* | file*)* and a last write or end.
@@ -90,6 +91,7 @@ struct req {
     struct str allow;            // PLAN_STATUS 405: methods for Allow
     struct str script_filename, script_name, path_info; // PLAN_PHP
     struct str file_path;        // PLAN_STATIC: for the log and content type
+    const struct root *file_root; // PLAN_STATIC: what file_path lies below, NULL if its siblings are not to be looked at
     int file_fd;                 // PLAN_STATIC: opened, -1 else
     int64_t file_size;
     int64_t file_mtime_s, file_mtime_ns;
