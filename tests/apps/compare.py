@@ -189,7 +189,8 @@ class Side:
         self.at = "/"
 
     def request(self, method, path, **kwargs):
-        path = urllib.parse.urljoin(self.at, path)
+        if not path.startswith("/"):
+            path = urllib.parse.urljoin(f"http://{HOST}{self.at}", path)
         if path.startswith(f"http://{HOST}"):
             path = path[len(f"http://{HOST}"):]
         assert path.startswith("/"), f"{path} is not on {HOST}"
@@ -206,14 +207,16 @@ class Pair:
         self.sides = [Side(peer, literals[0]), Side(subject, literals[1])]
         self.masks = list(masks)
 
-    def step(self, method, path, masks=(), compare=True, **kwargs):
-        """Does one request on both. A value that is callable is called with the side: nonces and the like differ. Returns
-        the peer's answer."""
+    def step(self, method, path, masks=(), compare=True, status=None, **kwargs):
+        """Does one request on both. A value that is callable is called with the side: nonces and the like differ. The peer's
+        status must be the one given ("any" for any), or no failure. Returns the peer's answer."""
         answers = [side.request(method, path(side) if callable(path) else path, **kwargs) for side in self.sides]
         if compare:
             diff = difference(*answers, [*masks, *self.masks], [s.literals for s in self.sides],
                               [f"{s.server.kind} {method} {s.at}" for s in self.sides])
             assert not diff, f"the answers differ:\n{diff}"
+        got = answers[0].status
+        assert status == "any" or (got == status if status else got < 400), f"{method} {path}: {got}\n{answers[0].text[:3000]}"
         return answers[0]
 
     def get(self, path, **kwargs):
