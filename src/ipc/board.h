@@ -42,6 +42,7 @@ struct board {
     int64_t started_wall_s;
     _Atomic uint32_t generation; // of the current configuration
     _Atomic uint32_t ready;      // answers are given
+    char listen[1024];           // where it listens, one a line; written by the master when a configuration takes over
     _Atomic uint64_t counters[COUNTERS];
     _Atomic uint64_t duration_buckets[BOARD_BUCKETS + 1]; // requests by time to the last byte, +Inf last
     _Atomic uint64_t duration_us_sum;
