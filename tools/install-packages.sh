@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the named sets need from Debian's packages; already installed ones cost one dpkg query.
-# Usage: tools/install-packages.sh run|test [...]      (as root, or with sudo on the PATH)
-# No service is started or left enabled: a temporary policy-rc.d forbids it while packages configure themselves.
+# Usage: tools/install-packages.sh run|test|bench [...]      (as root, or with sudo on the PATH)
+# No service is started or left enabled: a temporary policy-rc.d forbids starting while packages configure themselves, and
+# what a package enabled for the next boot is disabled again. What was there before is left as it was.
 set -eu
 
 run_set="gcc libc6-dev meson ninja-build pkg-config libini-config-dev libjansson-dev uthash-dev
@@ -11,8 +12,10 @@ test_set="clang libclang-rt-14-dev llvm-14 clang-format libcmocka-dev python3-py
 php8.2-cli php8.2-fpm nginx-light php8.2-mysql php8.2-xml php8.2-mbstring php8.2-intl php8.2-gd php8.2-curl php8.2-zip
 mariadb-server wordpress wordpress-theme-twentytwentythree dokuwiki phpmyadmin
 php-symfony-framework-bundle php-symfony-twig-bundle php-symfony-yaml php-symfony-dotenv brotli zstd iproute2 procps"
-bench_set="apache2 libapache2-mod-php8.2 wrk"
+bench_set="php8.2-cli php8.2-fpm php8.2-mysql nginx-light apache2 libapache2-mod-php8.2 wrk python3 python3-requests
+mariadb-server wordpress wordpress-theme-twentytwentythree"
 
+[ $# -gt 0 ] || { echo "usage: install-packages.sh run|test|bench [...]" >&2; exit 2; }
 packages=""
 for set_name in "$@"; do
     case $set_name in
@@ -23,8 +26,13 @@ for set_name in "$@"; do
     esac
 done
 
+command -v dpkg-query >/dev/null || {
+    echo "install-packages.sh: this system has no dpkg; install by hand:" $packages >&2
+    exit 1
+}
 missing=""
 for package in $packages; do
+    case " $missing " in *" $package "*) continue ;; esac
     dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
@@ -37,28 +45,66 @@ fi
 . /etc/os-release
 [ "${ID:-}" = debian ] || echo "This is ${PRETTY_NAME:-not Debian}: package names are Debian 12's and may differ." >&2
 
+# ---- No service starts while packages configure themselves, none is enabled afterwards ----
+
 policy=/usr/sbin/policy-rc.d
-kept=""
-masked=""
-tidy() {
-    $sudo rm -f "$policy"
-    [ -z "$kept" ] || $sudo mv "$kept" "$policy"
-    for unit in $masked; do $sudo rm -f "/etc/systemd/system/$unit.service"; done
+kept=$policy.plimsoll-kept
+before=$(mktemp -d)
+
+# The links by which a service starts at boot, for systemd and for SysV init.
+boot_links() {
+    {
+        find /etc/systemd/system -path '*.wants/*.service' -o -path '*.wants/*.socket' 2>/dev/null || true
+        find /etc -maxdepth 2 -path '/etc/rc[2345].d/S*' 2>/dev/null || true
+    } | sort
 }
-if [ -e "$policy" ]; then
-    kept="$policy.plimsoll-kept"
+
+# Undoes what appeared since; without systemd's or init's tools (or without their running) the links themselves go.
+disable_new() {
+    boot_links >"$before/links.now"
+    comm -13 "$before/links" "$before/links.now" | while read -r link; do
+        [ -L "$link" ] || continue
+        name=${link##*/}
+        case $link in
+            /etc/systemd/*)
+                $sudo deb-systemd-helper disable "$name" >/dev/null 2>&1 ||
+                    $sudo systemctl disable "$name" >/dev/null 2>&1 || true
+                [ ! -L "$link" ] || $sudo rm -f "$link" ;;
+            *)
+                service=$(echo "$name" | sed 's/^S[0-9]*//')
+                $sudo update-rc.d "$service" disable >/dev/null 2>&1 || true
+                [ ! -L "$link" ] || $sudo rm -f "$link" ;;
+        esac
+        echo "not enabled: $name"
+    done
+}
+
+tidy() {
+    trap '' INT TERM HUP
+    disable_new
+    $sudo rm -f "$policy"
+    [ ! -e "$kept" ] || $sudo mv "$kept" "$policy"
+    rm -rf "$before"
+}
+
+boot_links >"$before/links"
+# A kept file is the system's own, left by a run that was killed: it counts, not what we put in its place.
+if [ -e "$policy" ] && [ ! -e "$kept" ]; then
     $sudo mv "$policy" "$kept"
 fi
-trap tidy EXIT INT TERM
+trap tidy EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
 $sudo chmod 755 "$policy"
 
 echo "Installing:$missing"
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update -q
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $missing
-
-# What a package enabled for the next boot is disabled again; what ran before is left as it was.
-for unit in nginx php8.2-fpm mariadb apache2; do
-    case "$missing" in *"$unit"*|*"$unit-"*) $sudo systemctl disable "$unit.service" >/dev/null 2>&1 || true ;; esac
-done
+apt() {
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
+}
+apt update
+# phpMyAdmin would look for a database server to put its own tables in; its tests bring theirs.
+case " $missing " in
+    *" phpmyadmin "*) echo "phpmyadmin phpmyadmin/dbconfig-install boolean false" | $sudo debconf-set-selections ;;
+esac
+apt install -y --no-install-recommends $missing

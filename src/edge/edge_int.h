@@ -2,6 +2,7 @@
 // What the edge's own files share: the process's state and the names of functions that only they call.
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct conf;
