@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Every test, stage by stage; the last line is "N passed, N failed". Exit code 1 if anything failed or didn't run.
+# Usage: tests/run.sh [STAGE...]     stages: checks build unit unit-asan php apps e2e e2e-asan fuzz
+# BUILD (build), FUZZ_SECONDS (20), KEEP_LOGS=DIR, PYTEST_ARGS in the environment.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+all_stages="build checks unit unit-asan php apps e2e e2e-asan fuzz"
+stages=${*:-$all_stages}
+logs=${KEEP_LOGS:-$(mktemp -d)}
+mkdir -p "$logs"
+build=${BUILD:-build}
+bin=$(realpath -m "$build") # the programs' folder, absolute
+python=/usr/bin/python3
+[ -x $python ] || python=python3
+passed=0 failed=0 began=$SECONDS
+export PYTHONDONTWRITEBYTECODE=1
+
+say() { printf '%s\n' "$*"; }
+
+add() { passed=$((passed + $1)); failed=$((failed + $2)); }
+
+# One check: a name and a command; its output is shown when it fails.
+check() {
+    local name=$1
+    shift
+    if "$@" >"$logs/check.log" 2>&1; then
+        add 1 0
+        say "  ok    $name"
+    else
+        add 0 1
+        say "  FAIL  $name"
+        sed 's/^/        /' "$logs/check.log" | tail -60
+    fi
+}
+
+setup() { # folder, compiler, meson options...
+    local dir=$1 cc=$2
+    shift 2
+    if [ ! -e "$dir/build.ninja" ]; then
+        CC=$cc meson setup "$dir" "$@" >"$logs/setup.log" 2>&1 || { tail -30 "$logs/setup.log"; return 1; }
+    else
+        meson configure "$dir" -Dunit=true >/dev/null 2>&1 || return 1
+    fi
+    ninja -C "$dir" >"$logs/ninja.log" 2>&1 || { grep -A12 -E 'error|FAILED' "$logs/ninja.log" | head -80; return 1; }
+}
+setup_gcc() { setup "$build" gcc; }
+setup_asan() { setup "$build-asan" clang -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1; }
+setup_fuzz() { setup "$build-fuzz" clang -Dfuzz=true -Dunit=false -Db_lundef=false; }
+
+need_build() { # a build that must exist before a stage; a failure counts once
+    if ! "$1"; then
+        add 0 1
+        say "  FAIL  $1"
+        return 1
+    fi
+}
+
+run_unit() { # build folder
+    meson test -C "$1" --no-rebuild --print-errorlogs --timeout-multiplier 3 >"$logs/unit.log" 2>&1
+    local rc=$? text=$1/meson-logs/testlog.txt ok bad programs
+    ok=$(grep -ac '^\[       OK \]' "$text" || true)
+    bad=$(grep -acE '^\[  FAILED  \] [A-Za-z_]' "$text" || true)
+    programs=$(awk '/^(Fail|Timeout|Unexpected Pass):/ {n += $2} END {print n + 0}' "$logs/unit.log")
+    # A program that crashed said nothing of its tests; cmocka names a failed test twice.
+    bad=$(((bad + 1) / 2))
+    [ $rc -eq 0 ] || [ "$bad" -ge "$programs" ] || bad=$programs
+    [ $rc -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+    [ "$bad" -eq 0 ] || grep -aE '^(not ok|\[  FAILED|.*(FAIL|TIMEOUT|ERROR))' "$logs/unit.log" | head -40
+    add "$ok" "$bad"
+    say "  $ok passed, $bad failed"
+}
+
+run_pytest() { # folder of tests
+    [ -n "$(find "$1" -name 'test_*.py' 2>/dev/null | head -1)" ] || { say "  no tests in $1"; return; }
+    $python -m pytest -q -p no:cacheprovider --tb=short -r fE ${PYTEST_ARGS:-} "$1" 2>&1 | tee "$logs/pytest.log" |
+        sed -u 's/^/  /' | grep --line-buffered -v '^  $'
+    local rc=${PIPESTATUS[0]} ok bad
+    ok=$(tail -3 "$logs/pytest.log" | grep -oE '[0-9]+ passed' | tail -1 | cut -d' ' -f1)
+    bad=$(tail -3 "$logs/pytest.log" | grep -oE '[0-9]+ (failed|error)' | awk '{n += $1} END {print n + 0}')
+    [ "$rc" -eq 0 ] || [ "${bad:-0}" -gt 0 ] || bad=1
+    add "${ok:-0}" "${bad:-0}"
+}
+
+fuzz_one() { # binary, seconds, logs
+    local name work
+    name=$(basename "$1")
+    work=$(mktemp -d)
+    cp -r tests/fuzz/corpus/"${name#fuzz_}"/. "$work" 2>/dev/null
+    [ ! -d tests/fuzz/regression/"${name#fuzz_}" ] || cp -r tests/fuzz/regression/"${name#fuzz_}"/. "$work"
+    "$1" -max_total_time="$2" -timeout=5 -rss_limit_mb=1024 -artifact_prefix="$3/crash-$name-" "$work" >"$3/$name.log" 2>&1
+    local rc=$?
+    rm -rf "$work"
+    return $rc
+}
+
+stage_build() { check "builds with gcc" setup_gcc; }
+
+generated_docs_are_current() {
+    rm -rf "$logs/docs"
+    tools/make-docs.sh "$build/plimsoll" "$logs/docs" || return 1
+    local page rc=0
+    for page in "$logs"/docs/*.md; do
+        diff -u "docs/$(basename "$page")" "$page" || rc=1
+    done
+    return $rc
+}
+
+stage_checks() {
+    check "layers and files" tools/check-layers.py
+    check "each header compiles alone" tools/check-headers.sh
+    need_build setup_gcc && check "generated docs are current" generated_docs_are_current
+}
+
+stage_unit() { need_build setup_gcc && run_unit "$build"; }
+
+stage_unit-asan() {
+    export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    need_build setup_asan && run_unit $build-asan
+}
+
+stage_php() { need_build setup_gcc && PLIMSOLL=$bin/plimsoll run_pytest tests/php; }
+stage_apps() { need_build setup_gcc && PLIMSOLL=$bin/plimsoll run_pytest tests/apps; }
+stage_e2e() { need_build setup_gcc && PLIMSOLL=$bin/plimsoll run_pytest tests/e2e; }
+stage_e2e-asan() {
+    need_build setup_asan && PLIMSOLL=$bin-asan/plimsoll ASAN_OPTIONS=detect_leaks=0 run_pytest tests/e2e
+}
+
+stage_fuzz() {
+    need_build setup_fuzz || return
+    local target seconds=${FUZZ_SECONDS:-20}
+    for target in $build-fuzz/tests/fuzz/fuzz_*; do
+        if [ -f "$target" ] && [ -x "$target" ]; then
+            check "${target##*/}, $seconds s" fuzz_one "$target" "$seconds" "$logs" || true
+        fi
+    done
+}
+
+for stage in $stages; do
+    case " $all_stages " in
+        *" $stage "*) ;;
+        *) say "tests/run.sh: no stage is called '$stage' ($all_stages)" >&2; exit 2 ;;
+    esac
+    say "== $stage"
+    t=$SECONDS
+    "stage_$stage"
+    say "   $((SECONDS - t)) s"
+done
+say "all stages: $((SECONDS - began)) s"
+[ -n "${KEEP_LOGS:-}" ] || rm -rf "$logs"
+say "$passed passed, $failed failed"
+[ $failed -eq 0 ]

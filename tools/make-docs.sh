@@ -1,0 +1,13 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Writes the pages that come from tables. Usage: tools/make-docs.sh PLIMSOLL DIR
+set -eu
+plimsoll=$1 dir=$2
+mkdir -p "$dir"
+page() { # name, option of `plimsoll help`
+    "$plimsoll" help "$2" >"$dir/$1.new"
+    mv "$dir/$1.new" "$dir/$1"
+}
+page configuration.md --configuration
+page metrics.md --metrics
+page messages.md --messages
