@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "base/arena.h"
 #include "base/str.h"
 
 struct cidr {
@@ -76,7 +77,8 @@ struct conf_route {
     int64_t max_body_size;   // -1 = the site's
     int64_t read_timeout_ms, request_terminate_timeout_ms; // -1 = the pool's
     enum tristate request_buffering;
-    bool builtin; // from tbl/apps.def, not from the file
+    bool builtin;    // from tbl/apps.def, not from the file
+    bool files_only; // deny holds only where a file would be sent as it is, not where a script answers
 };
 
 struct conf_site {
@@ -85,6 +87,7 @@ struct conf_site {
     char *dir;                    // the application's folder, absolute
     char *root;                   // document root, absolute, resolved
     unsigned pool;                // index into conf.pools
+    char *pool_name;              // as given, NULL = the first
     char *app;                    // recognised application ("symfony", "wordpress", ...), "none"
     char *front_controller;       // "/index.php" (URL path below root), NULL = off
     struct conf_list index;       // file names tried in a folder
@@ -93,6 +96,7 @@ struct conf_site {
     bool request_buffering;
     bool precompressed;
     char *access_log; // FILE, "-" = stdout, NULL = off
+    bool builtin_denies;
     struct conf_list sendfile_root; // where X-Sendfile may read besides dir
 };
 
@@ -142,11 +146,14 @@ struct conf {
     size_t n_sites; // >= 1; sites[0] is the default site
     struct conf_pool *pools;
     size_t n_pools; // >= 1
-    struct conf_route *routes; // in the order they are tried: the file's, then the built-in ones
+    struct conf_route *routes; // the file's in order, then the built-in ones
     size_t n_routes;
     char *file; // the file read, NULL = none
     struct conf_origin *origins; // where each value came from, for `plimsoll check`
     size_t n_origins;
+    struct conf_list findings; // sentences: what looking at the folder and the machine found
+    struct conf_list warnings; // sentences: what works, but should be known
+    struct arena arena;        // holds all of it
 };
 
 // What the command line adds. Rows of tbl/options.def that have a flag arrive as (key, value) in order.
@@ -155,6 +162,8 @@ struct conf_args {
     const char *file; // -c or NULL
     struct conf_pairs flags;
     char **environ; // the environment to look in; NULL = none
+    char *cwd;      // what relative paths given here are relative to; NULL = the current folder at load
+    bool json, help; // of the command itself
 };
 
 // Errors are collected, not just the first: each is one line "FILE:LINE: reason" or "--flag: reason".
@@ -162,19 +171,34 @@ struct conf_errors {
     struct conf_list lines;
 };
 
+// Which flags a command takes: all; all and --json; -c, --control and --json.
+enum conf_command { CONF_COMMAND_SERVE, CONF_COMMAND_CHECK, CONF_COMMAND_CLIENT };
+
+// Reads argv[0..argc) (without program and command name) by the option table: --x=v, --x v, -xv, -x v, -- and one DIR.
+// Returns 0; or -1 and a sentence in *ret_error (malloc'ed). conf_args_done frees what it made; cwd is remembered, so that
+// a reload understands relative paths as the start did.
+int conf_args_parse(struct conf_args *args, enum conf_command command, int argc, char **argv, char **ret_error);
+void conf_args_done(struct conf_args *args);
+
 // Loads and checks everything; the file system is looked at (roots, users, spool folder) but nothing is opened for keeps.
 // Returns 0 and the configuration, or -1 with at least one error line.
 int conf_load(const struct conf_args *args, struct conf **ret_conf, struct conf_errors *errors);
 struct conf *conf_free(struct conf *c);
 void conf_errors_done(struct conf_errors *e);
 
-// What was found by looking at the folder, one sentence a line (for the start message).
+// What was found by looking at the folder, one sentence a line (for the start message), and the warnings.
 void conf_print_findings(const struct conf *c, FILE *out);
 // `plimsoll check`: every option with its effective value and origin, aligned; or as JSON.
 void conf_print_effective(const struct conf *c, bool json, FILE *out);
 // `plimsoll help`, `--help` and docs/configuration.md come from the same table.
 void conf_print_help(FILE *out);
 void conf_print_reference(FILE *out);
+
+// The control socket of a server started by this user without a setting. The string is malloc'ed.
+char *conf_default_control_path(uid_t uid, char **environ);
+// Only the control socket's path, for reload, stop and status, which must work where the rest of the configuration doesn't
+// hold any more: flag, else environment, else file, else the default. NULL = off, or an error was added. malloc'ed.
+char *conf_control_path(const struct conf_args *args, struct conf_errors *errors);
 
 bool cidr_parse(struct str text, struct cidr *ret_cidr);
 bool cidr_contains(const struct cidr *c, const uint8_t addr[16]);

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// plimsoll help [COMMAND], and help --reference: docs/configuration.md.
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+
+void print_command_help(const struct command *c, FILE *out)
+{
+    fprintf(out, "%s\n\n%s\n", c->usage, c->text);
+    if (c->raw)
+        return;
+    fprintf(out, "\n");
+    if (c->flags == CONF_COMMAND_CLIENT)
+        fprintf(out, "  -c, --config FILE   The server's configuration file, to find its control socket.\n"
+                     "      --control PATH  Its control socket.\n"
+                     "      --json          Print the answer as JSON (status).\n");
+    else
+        conf_print_help(out);
+}
+
+static int run(struct conf_args *args, int argc, char **argv)
+{
+    if (argc == 0) {
+        print_usage(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[0], "--reference") == 0) {
+        conf_print_reference(stdout);
+        return EXIT_DONE;
+    }
+    const struct command *c = find_command(argv[0]);
+    if (!c) {
+        const char *near = nearest_command(argv[0]);
+        fprintf(stderr, "plimsoll help: there is no command '%s'%s%s%s\n", argv[0], near ? "; did you mean '" : "", near ? near : "",
+                near ? "'?" : "");
+        return EXIT_USAGE;
+    }
+    print_command_help(c, stdout);
+    return EXIT_DONE;
+}
+
+const struct command cmd_help = {
+    .name = "help",
+    .usage = "plimsoll help [COMMAND] | --reference",
+    .text = "Show a command's options, or the whole configuration reference.",
+    .raw = true,
+    .run = run,
+};

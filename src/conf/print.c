@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// `plimsoll check`: what was found, and every option with its value and where that came from. Runs in the master and the cli.
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf_int.h"
+
+void conf_print_findings(const struct conf *c, FILE *out)
+{
+    for (size_t i = 0; i < c->findings.n; i++)
+        fprintf(out, "%s\n", c->findings.v[i]);
+    for (size_t i = 0; i < c->warnings.n; i++)
+        fprintf(out, "warning: %s\n", c->warnings.v[i]);
+}
+
+// One line of the listing: fn is called for each option (and each pair) of a section's object.
+typedef void (*line_fn)(void *arg, const char *key, const char *value, const char *where, bool is_default);
+
+static void each_pair(const struct conf *c, const struct conf_option *o, unsigned index, const struct conf_pairs *pairs, line_fn fn,
+                      void *arg)
+{
+    for (size_t i = 0; i < pairs->n; i++) {
+        const struct conf_origin *og = conf__origin_find(c, o, index, pairs->v[i].key);
+        struct buf key = BUF_INIT;
+        buf_printf(&key, "%s[%s]", o->key, pairs->v[i].key);
+        buf_add(&key, "", 1);
+        fn(arg, key.p, pairs->v[i].value, og ? og->where : "default", false);
+        buf_done(&key);
+    }
+}
+
+static void each_option(const struct conf *c, enum conf_section s, unsigned index, line_fn fn, void *arg)
+{
+    const void *object = conf__object((struct conf *)c, s, index);
+
+    for (size_t i = 0; i < conf_n_options; i++) {
+        const struct conf_option *o = &conf_options[i];
+        if (o->section != s)
+            continue;
+        if (conf_kind_is_pairs(o->kind)) {
+            each_pair(c, o, index, (const void *)((const char *)object + o->offset), fn, arg);
+            continue;
+        }
+        const struct conf_origin *og = conf__origin_find(c, o, index, NULL);
+        struct buf value = BUF_INIT;
+        conf__format(c, o, object, &value);
+        buf_add(&value, "", 1);
+        fn(arg, o->key, value.p, og ? og->where : "default", !og || og->layer == LAYER_DEFAULT);
+        buf_done(&value);
+    }
+}
+
+static void print_line(void *arg, const char *key, const char *value, const char *where, bool is_default)
+{
+    fprintf(arg, "%-28s = %-32s ; %s\n", key, value, where);
+}
+
+static void print_route_line(void *arg, const char *key, const char *value, const char *where, bool is_default)
+{
+    if (!is_default) // what a route doesn't say is the site's
+        print_line(arg, key, value, where, is_default);
+}
+
+static void print_section(const struct conf *c, enum conf_section s, unsigned index, const char *name, FILE *out)
+{
+    if (name)
+        fprintf(out, "\n[%s %s]\n", conf_section_name(s), name);
+    else
+        fprintf(out, "\n[%s]\n", conf_section_name(s));
+    each_option(c, s, index, s == SEC_ROUTE ? print_route_line : print_line, out);
+}
+
+static void print_builtin(const struct conf_route *r, FILE *out)
+{
+    fprintf(out, "\n; %s%s%s\n; %s for", r->name, r->site ? ", site " : "", r->site ? r->site : "",
+            r->deny ? r->files_only ? "deny = yes (files only)" : "deny = yes" : "php = off");
+    for (size_t i = 0; i < r->path.n; i++)
+        fprintf(out, " %s", r->path.v[i]);
+    fprintf(out, "\n");
+}
+
+static void print_text(const struct conf *c, FILE *out)
+{
+    fprintf(out, "; %s%s\n", c->file ? "configuration file " : "no configuration file", c->file ? c->file : "");
+    print_section(c, SEC_GLOBAL, 0, NULL, out);
+    for (unsigned i = 0; i < c->n_sites; i++)
+        print_section(c, SEC_SITE, i, c->sites[i].name, out);
+    for (unsigned i = 0; i < c->n_pools; i++)
+        print_section(c, SEC_POOL, i, c->pools[i].name, out);
+    for (unsigned i = 0; i < c->n_routes; i++) {
+        if (c->routes[i].builtin)
+            print_builtin(&c->routes[i], out);
+        else
+            print_section(c, SEC_ROUTE, i, c->routes[i].name, out);
+    }
+}
+
+// A string for JSON whatever its bytes are.
+static json_t *text(const char *s)
+{
+    json_t *j = json_string(s);
+    if (j)
+        return j;
+    struct buf b = BUF_INIT;
+    for (; *s; s++) {
+        if ((unsigned char)*s < 0x80)
+            buf_add(&b, s, 1);
+        else
+            buf_printf(&b, "\\x%02x", (unsigned char)*s);
+    }
+    j = json_stringn(b.p, b.n);
+    buf_done(&b);
+    return j;
+}
+
+static void json_line(void *arg, const char *key, const char *value, const char *where, bool is_default)
+{
+    json_object_set_new(arg, key, json_pack("{s:o, s:o, s:b}", "value", text(value), "origin", text(where), "default", is_default));
+}
+
+static json_t *json_section(const struct conf *c, enum conf_section s, unsigned index, const char *name)
+{
+    json_t *options = json_object();
+
+    each_option(c, s, index, json_line, options);
+    return name ? json_pack("{s:o, s:o}", "name", text(name), "options", options) : options;
+}
+
+static json_t *json_list(const struct conf_list *list)
+{
+    json_t *a = json_array();
+    for (size_t i = 0; i < list->n; i++)
+        json_array_append_new(a, text(list->v[i]));
+    return a;
+}
+
+static void print_json(const struct conf *c, FILE *out)
+{
+    json_t *sites = json_array(), *pools = json_array(), *routes = json_array();
+
+    for (unsigned i = 0; i < c->n_sites; i++)
+        json_array_append_new(sites, json_section(c, SEC_SITE, i, c->sites[i].name));
+    for (unsigned i = 0; i < c->n_pools; i++)
+        json_array_append_new(pools, json_section(c, SEC_POOL, i, c->pools[i].name));
+    for (unsigned i = 0; i < c->n_routes; i++) {
+        const struct conf_route *r = &c->routes[i];
+        json_array_append_new(routes, r->builtin ? json_pack("{s:o, s:b, s:o, s:b, s:b}", "name", text(r->name), "builtin", 1, "path",
+                                                             json_list(&r->path), "deny", r->deny, "files_only", r->files_only)
+                                                 : json_section(c, SEC_ROUTE, i, r->name));
+    }
+    json_t *all = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "plimsoll.check/1", "file",
+                            c->file ? text(c->file) : json_null(), "findings", json_list(&c->findings), "warnings",
+                            json_list(&c->warnings), "global", json_section(c, SEC_GLOBAL, 0, NULL), "sites", sites, "pools", pools,
+                            "routes", routes);
+    json_dumpf(all, out, JSON_INDENT(2));
+    fprintf(out, "\n");
+    json_decref(all);
+}
+
+void conf_print_effective(const struct conf *c, bool json, FILE *out)
+{
+    if (json)
+        print_json(c, out);
+    else
+        print_text(c, out);
+}
