@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The admin listener and ping.path."""
+import pytest
+
+from harness import StartFailed, wait_until
+from rawhttp import build, fetch
+
+
+@pytest.fixture(scope="module")
+def server(module_site, module_start):
+    module_site.scripts()
+    return module_start(conf="[global]\nping.path = /ping\n")
+
+
+def test_metrics_are_openmetrics(server):
+    """/metrics is a valid OpenMetrics exposition."""
+    server.fetch("/hello.php")
+    r = fetch(server.admin, "/metrics")
+    assert r.get("Content-Type") == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    samples = server.metrics()  # the strict reader
+    assert all(name.startswith("plimsoll_") for name, _ in samples)
+
+
+def test_metrics_have_what_is_promised(server):
+    """Counters of requests, queue, workers and their ends are there, gauges of the present too."""
+    names = {n for n, _ in server.metrics()}
+    for name in ("http_requests_total", "http_responses_total", "connections_open", "php_requests_total", "static_requests_total", "queue_length",
+                 "queue_rejected_total", "workers", "workers_busy", "worker_ends_total", "molds_started_total", "edges_lost_total", "reloads_total",
+                 "http_request_duration_seconds_bucket", "spool_errors_total"):
+        assert f"plimsoll_{name}" in names, name
+
+
+def test_gauges_come_back(server, module_site):
+    """After some traffic the gauges are what they were."""
+    for _ in range(10):
+        server.fetch("/hello.php")
+    wait_until(lambda: server.counter("workers_busy") == 0 and server.counter("queue_length") == 0 and server.counter("connections_open") <= 1, what="idle gauges")
+    wait_until(lambda: server.counter("workers") == 2, what="two workers")
+
+
+def test_histogram_counts_requests(server):
+    """The duration histogram counts each request once."""
+    def count():
+        return server.metrics()[("plimsoll_http_request_duration_seconds_count", ())]
+    before = count()
+    for _ in range(5):
+        server.fetch("/hello.php")
+    wait_until(lambda: count() >= before + 5, what="five more")
+    assert count() == before + 5
+
+
+def test_status(server, module_site):
+    """/status is JSON: processes with pid, state, generation and current request; counters."""
+    mark, go = module_site.scratch / "m", module_site.scratch / "g"
+    c = server.conn()
+    c.send(build("GET", f"/hold.php?file={go}&mark={mark}"))
+    wait_until(mark.exists, what="the script's start")
+    busy = wait_until(lambda: [p for p in server.status()["processes"] if p["role"] == "worker" and p["state"] == "busy"], what="a busy worker")
+    text = str(busy[0])
+    assert "hold.php" in text and "GET" in text
+    assert all({"pid", "role", "state", "generation"} <= set(p) for p in server.status()["processes"] if p["role"] == "worker")
+    go.touch()
+    assert c.response().status == 200
+
+
+def test_health(server):
+    """/healthz and /readyz are 200 while all is well."""
+    assert fetch(server.admin, "/healthz").status == 200
+    assert fetch(server.admin, "/readyz").status == 200
+
+
+def test_other_paths(server):
+    """Other paths are 404, other methods 405; nothing of the site is served here."""
+    assert fetch(server.admin, "/hello.php").status == 404
+    assert fetch(server.admin, "/metrics", method="POST", body=b"x").status == 405
+    assert fetch(server.admin, "/metrics", method="HEAD").status == 200
+    assert fetch(server.admin, "/../etc/passwd").status in (400, 404)
+
+
+def test_admin_is_not_on_the_main_port(server):
+    """The main port does not answer the admin's paths."""
+    for path in ("/metrics", "/status", "/healthz", "/readyz"):
+        assert server.fetch(path).status == 404
+
+
+def test_ping(server):
+    """ping.path answers on the main port without PHP."""
+    before = server.counter("php_requests")
+    r = server.fetch("/ping", host="anything")
+    assert r.status == 200 and r.text.strip() == "pong"
+    assert server.counter("php_requests") == before
+
+
+def test_ping_while_all_workers_are_busy(site, start):
+    """Ping, health and status answer while every worker is busy."""
+    site.scripts()
+    s = start(workers=1, conf="[global]\nping.path = /-/up\nping.response = fine\n")
+    mark, go = site.scratch / "m", site.scratch / "g"
+    c = s.conn()
+    c.send(build("GET", f"/hold.php?file={go}&mark={mark}"))
+    wait_until(mark.exists, what="the script's start")
+    assert s.fetch("/-/up").text.strip() == "fine"
+    assert fetch(s.admin, "/healthz").status == 200 and s.status()
+    go.touch()
+
+
+def test_admin_on_loopback(site, start):
+    """A loopback address is taken, and the ready line tells its port."""
+    site.scripts()
+    s = start(admin="127.0.0.1:0")
+    assert fetch(s.admin, "/healthz").status == 200
+
+
+@pytest.mark.parametrize("where", ["0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:9000"])
+def test_admin_elsewhere_is_refused(site, start, where):
+    """An address that others can reach is refused with exit 3 unless admin.allow_remote says otherwise."""
+    site.scripts()
+    with pytest.raises(StartFailed) as e:
+        start(admin=where)
+    assert e.value.code == 3 and "admin" in e.value.stderr
+
+
+def test_admin_allow_remote(site, start):
+    """admin.allow_remote = yes allows it."""
+    site.scripts()
+    s = start(admin="0.0.0.0:0", conf="[global]\nadmin.allow_remote = yes\n")
+    assert fetch(s.admin, "/healthz").status == 200
+
+
+def test_admin_off(site, start):
+    """Without --admin there is none."""
+    site.scripts()
+    assert start(admin=None).ready["admin"] in (None, False, "off", "")
+
+
+def test_admin_on_loopback_checks_the_host(site, start):
+    """A web page can't read the admin's answers through DNS rebinding (a foreign Host is refused), or they carry no CORS leave."""
+    site.scripts()
+    s = start(admin="127.0.0.1:0")
+    r = fetch(s.admin, "/status", host="evil.example", fields=[("Origin", "http://evil.example")])
+    assert r.status in (200, 403, 421) and "Access-Control-Allow-Origin" not in r

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who the processes are: as root the application's owner or www-data, otherwise the caller and nobody else."""
+import os
+import pwd
+import tempfile
+
+import pytest
+
+from harness import IS_ROOT, Site, StartFailed, proc_status
+
+root_only = pytest.mark.skipif(not IS_ROOT, reason="only root can become another user")
+
+
+def uid_of(name):
+    return pwd.getpwnam(name).pw_uid
+
+
+def uids(pid):
+    return {int(u) for u in proc_status(pid)["Uid"].split()}
+
+
+@root_only
+def test_www_data_for_roots_folder(site, start):
+    """A folder of root's: PHP and edge run as www-data, in its group and no other; the master stays root."""
+    site.scripts()
+    s = start()
+    r = s.fetch("/echo.php").json()
+    assert (r["uid"], r["gid"]) == (uid_of("www-data"), pwd.getpwnam("www-data").pw_gid)
+    assert set(r["groups"]) <= {r["gid"]}
+    for p in s.status()["processes"]:
+        expected = {0} if p["role"] == "master" else {uid_of("www-data")}
+        assert uids(p["pid"]) == expected, p
+
+
+@root_only
+def test_owner_of_the_folder(site, start):
+    """A folder of somebody's: PHP and edge run as that user."""
+    site.scripts()
+    os.chown(site.app, uid_of("nobody"), 65534)
+    s = start()
+    assert s.fetch("/echo.php").json()["uid"] == uid_of("nobody")
+    for role in ("edge", "mold", "worker"):
+        for pid in s.pids(role):
+            assert uids(pid) == {uid_of("nobody")}
+
+
+@root_only
+def test_user_flag(site, start):
+    """--user and --group choose."""
+    site.scripts()
+    s = start(args=("--user", "nobody", "--group", "www-data"))
+    r = s.fetch("/echo.php").json()
+    assert (r["uid"], r["gid"]) == (uid_of("nobody"), pwd.getpwnam("www-data").pw_gid)
+
+
+@root_only
+def test_edge_user(site, start):
+    """edge.user gives the edge a user of its own."""
+    site.scripts()
+    s = start(conf="[global]\nedge.user = nobody\n")
+    assert uids(s.pids("edge")[0]) == {uid_of("nobody")}
+    assert s.fetch("/echo.php").json()["uid"] == uid_of("www-data")
+
+
+@root_only
+def test_pools_with_users_of_their_own(site, start):
+    """Each pool has its user; one can't read the other's files."""
+    for n, u in (("a", "nobody"), ("b", "www-data")):
+        site.write(f"{n}/index.php", "<?php echo posix_geteuid(), ' ', @file_get_contents($_GET['f'] ?? '') ?: 'no';")
+    secret = site.write("b/secret.txt", "SECRET", mode=0o600)
+    os.chown(secret, uid_of("www-data"), 0)
+    s = start(workers=0, conf=f"""
+[site a]
+dir = {site.app}/a
+server_name = a
+pool = one
+[site b]
+dir = {site.app}/b
+server_name = b
+pool = two
+[pool one]
+user = nobody
+pm.max_children = 1
+[pool two]
+user = www-data
+pm.max_children = 1
+""")
+    assert s.fetch(f"/?f={secret}", host="a").text == f"{uid_of('nobody')} no"
+    assert s.fetch(f"/?f={secret}", host="b").text == f"{uid_of('www-data')} SECRET"
+
+
+@root_only
+def test_root_is_refused(site, start):
+    """PHP as root is refused with exit 3 and a sentence that names --allow-root; with it it runs."""
+    site.scripts()
+    with pytest.raises(StartFailed) as e:
+        start(args=("--user", "root"))
+    assert e.value.code == 3 and "allow" in e.value.stderr
+    s = start(args=("--user", "root", "--allow-root"))
+    assert s.fetch("/echo.php").json()["uid"] == 0
+
+
+@root_only
+def test_unreachable_folder_is_named(start):
+    """If the user can't get to the document root the folder that blocks is named; exit 3."""
+    with tempfile.TemporaryDirectory(prefix="plimsoll-e2e-") as top:
+        os.chmod(top, 0o755)
+        blocked = os.path.join(top, "blocked")
+        inner = os.path.join(blocked, "inner")
+        os.makedirs(inner)
+        os.chmod(blocked, 0o700)
+        site = Site(inner)
+        site.scripts()
+        with pytest.raises(StartFailed) as e:
+            start(site)
+        assert e.value.code == 3 and blocked in e.value.stderr and "www-data" in e.value.stderr
+
+
+@root_only
+def test_as_an_ordinary_user(site, start):
+    """Started as nobody: everything runs as nobody, and it serves."""
+    site.scripts()
+    s = start(user="nobody")
+    assert s.fetch("/echo.php").json()["uid"] == uid_of("nobody")
+    for p in s.status()["processes"]:
+        assert uids(p["pid"]) == {uid_of("nobody")}, p
+
+
+@root_only
+def test_an_ordinary_user_cannot_choose(site, start):
+    """Not root: another user in the configuration is refused (or ignored aloud), never half done."""
+    site.scripts()
+    try:
+        s = start(user="nobody", args=("--user", "www-data"))
+    except StartFailed as e:
+        assert e.code == 3 and "www-data" in e.stderr
+    else:
+        assert s.fetch("/echo.php").json()["uid"] == uid_of("nobody")
+        assert "www-data" in s.stderr.text + s.error_log.text
+
+
+@root_only
+def test_ordinary_user_at_work(site, start, workshop):
+    """Started as nobody: kill, reload and stop work as they do for root."""
+    import signal
+
+    from harness import wait_until
+    site.scripts()
+    s = start(user="nobody")
+    worker = s.wait_workers(2)[0]
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: worker not in s.pids("worker") and len(s.pids("worker")) == 2, what="a new worker")
+    s.signal(signal.SIGHUP)
+    s.wait_counter("reloads", 1, result="done")
+    assert s.fetch("/hello.php").body == b"hello"
+
+
+def test_caller_without_setuid(site, start):
+    """Whoever starts it as an ordinary user is who PHP runs as."""
+    if IS_ROOT:
+        pytest.skip("root starts it in this run")
+    site.scripts()
+    assert start().fetch("/echo.php").json()["uid"] == os.geteuid()
+
+
+def test_processes_cannot_be_dumped(site, start):
+    """Master and edge are not dumpable: their memory belongs to root, out of their own user's reach."""
+    site.scripts()
+    s = start()
+    for pid in [s.pid] + s.pids("edge"):
+        assert os.stat(f"/proc/{pid}/environ").st_uid == 0, pid
