@@ -6,7 +6,7 @@
 # what a package enabled for the next boot is disabled again. What was there before is left as it was.
 set -eu
 
-run_set="gcc libc6-dev meson ninja-build pkg-config libini-config-dev libjansson-dev uthash-dev
+run_set="gcc libc6-dev meson ninja-build pkg-config libjansson-dev
 libphp8.2-embed php8.2-dev php8.2-opcache"
 test_set="clang libclang-rt-14-dev llvm-14 clang-format libcmocka-dev python3-pytest python3-requests python3-pil git curl
 php8.2-cli php8.2-fpm nginx-light php8.2-mysql php8.2-xml php8.2-mbstring php8.2-intl php8.2-gd php8.2-curl php8.2-zip

@@ -8,6 +8,6 @@ page() { # name, option of `plimsoll help`
     "$plimsoll" help "$2" >"$dir/$1.new"
     mv "$dir/$1.new" "$dir/$1"
 }
-page configuration.md --configuration
+page configuration.md --reference
 page metrics.md --metrics
 page messages.md --messages
