@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// plimsoll help [COMMAND], and help --reference: docs/configuration.md.
+// plimsoll help [COMMAND], and help --reference, --metrics, --messages: the pages of docs/ that come from tables.
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/command.h"
+#include "edge/metrics.h"
+#include "ipc/msg.h"
 
 void print_command_help(const struct command *c, FILE *out)
 {
@@ -16,7 +18,7 @@ void print_command_help(const struct command *c, FILE *out)
                      "      --control PATH  Its control socket.\n"
                      "      --json          Print the answer as JSON (status).\n");
     else
-        conf_print_help(out);
+        conf_print_help(c->flags, out);
 }
 
 static int run(struct conf_args *args, int argc, char **argv)
@@ -27,6 +29,14 @@ static int run(struct conf_args *args, int argc, char **argv)
     }
     if (strcmp(argv[0], "--reference") == 0) {
         conf_print_reference(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[0], "--metrics") == 0) {
+        metrics_print_reference();
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[0], "--messages") == 0) {
+        msg_print_reference();
         return EXIT_DONE;
     }
     const struct command *c = find_command(argv[0]);
