@@ -111,11 +111,32 @@ static bool assign_enum(struct load *l, const struct conf_assign *as, int *field
     return refuse(l, as, arena_printf(&l->conf->arena, "is none of %s", as->option->words).p);
 }
 
+static const char *check_pair_name(const struct conf_option *o, const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    bool env = strcmp(o->key, "env") == 0;
+    size_t n = 0;
+
+    while (name[n] && (strchr(letters, name[n]) || (!env && strchr(".-", name[n]))))
+        n++;
+    if (!name[n] && n && !(env && name[0] >= '0' && name[0] <= '9'))
+        return NULL;
+    return env ? "has a name that no environment variable can have" : "has a name that no PHP setting can have";
+}
+
 static bool assign_pair(struct load *l, const struct conf_assign *as, struct conf_pairs *pairs)
 {
-    const char *value = as->text;
+    const char *value = as->text, *wrong = check_pair_name(as->option, as->pair_key);
+    int32_t level;
     bool on;
 
+    if (wrong)
+        return refuse(l, as, wrong);
+    if (strcmp(as->option->key, "env") != 0 && strcmp(as->pair_key, "error_reporting") == 0) {
+        if (!conf__parse_error_level(value, &level))
+            return refuse(l, as, "is neither a number nor an expression such as E_ALL & ~E_DEPRECATED");
+        value = arena_printf(&l->conf->arena, "%d", (int)level).p;
+    }
     if (as->option->kind == KIND_PAIRS_BOOL) {
         const char *reason = conf__parse_bool(value, &on);
         if (reason)

@@ -191,7 +191,7 @@ void conf_print_findings(const struct conf *c, FILE *out);
 // `plimsoll check`: every option with its effective value and origin, aligned; or as JSON.
 void conf_print_effective(const struct conf *c, bool json, FILE *out);
 // `plimsoll help`, `--help` and docs/configuration.md come from the same table.
-void conf_print_help(FILE *out);
+void conf_print_help(enum conf_command command, FILE *out);
 void conf_print_reference(FILE *out);
 
 // The control socket of a server started by this user without a setting. The string is malloc'ed.

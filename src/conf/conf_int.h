@@ -122,7 +122,9 @@ struct conf_origin *conf__origin_find(const struct conf *c, const struct conf_op
 void conf__origin_set(struct load *l, const struct conf_option *o, unsigned index, const char *pair_key, enum conf_layer layer,
                       const char *where);
 bool conf__is_set(const struct conf *c, enum conf_section s, unsigned index, const char *key); // by file, environment or flag
-const char *conf__where(const struct conf *c, enum conf_section s, unsigned index, const char *key); // for error lines
+const char *conf__where(const struct conf *c, enum conf_section s, unsigned index, const char *key);
+// How an error line about a value begins: "FILE:LINE: key", "--flag", "environment PLIMSOLL_X", or the key alone.
+const char *conf__at(struct conf *c, enum conf_section s, unsigned index, const char *key);
 char *conf__path_join(struct arena *a, const char *base, const char *path);
 
 // assign.c: sets one value; false after an error was added.
@@ -138,11 +140,15 @@ const char *conf__parse_time(const char *s, uint64_t *ret_ms);
 const char *conf__parse_listen(struct arena *a, const char *s, struct conf_listen *ret_listen);
 const char *conf__parse_cidrs(struct arena *a, const char *s, struct conf_cidrs *list);
 
-// discover.c, users.c, cpus.c
+// error_level.c
+bool conf__parse_error_level(const char *s, int32_t *ret_level);
+
+// discover.c, users.c, sendmail.c, cpus.c
 void conf__discover_site(struct load *l, struct conf_site *site, unsigned index);
 void conf__add_builtin_routes(struct load *l);
 void conf__resolve_users(struct load *l);
 void conf__check_access(struct load *l);
+void conf__warn_of_sendmail(struct load *l);
 unsigned conf__cpus(void);
 unsigned conf__cpus_quota(const char *proc_self_cgroup, const char *sys_fs_cgroup); // 0 = no quota
 // Walks to path as that user; 0, or -errno and the folder that blocks in ret_blocker (malloc'ed).

@@ -159,8 +159,8 @@ static void find_front(struct load *l, struct conf_site *site, unsigned index, i
 
     if (conf__is_set(l->conf, SEC_SITE, index, "front_controller")) {
         if (site->front_controller && !exists(site->root, site->front_controller + 1, S_IFREG))
-            conf__error(l, "%s: front_controller: %s%s does not exist",
-                        conf__where(l->conf, SEC_SITE, index, "front_controller"), site->root, site->front_controller);
+            conf__error(l, "%s: %s%s does not exist",
+                        conf__at(l->conf, SEC_SITE, index, "front_controller"), site->root, site->front_controller);
         return;
     }
     const char *name = app >= 0 ? apps[app].front : exists(site->root, "index.php", S_IFREG) ? "index.php" : "app.php";
@@ -204,7 +204,7 @@ void conf__discover_site(struct load *l, struct conf_site *site, unsigned index)
     site->app = arena_strndup(&c->arena, app < 0 ? "none" : apps[app].name, strlen(app < 0 ? "none" : apps[app].name));
     if (given_root) {
         site->root = resolve_dir(l, conf__path_join(&c->arena, site->dir, given_root),
-                                 arena_printf(&c->arena, "%s: root", conf__where(c, SEC_SITE, index, "root")).p);
+                                 conf__at(c, SEC_SITE, index, "root"));
     } else {
         find_root(l, site, index, app);
     }
@@ -227,7 +227,7 @@ void conf__discover_site(struct load *l, struct conf_site *site, unsigned index)
 static void add_rules(struct load *l, struct conf_site *site, int app, bool deny, const char *label)
 {
     struct conf *c = l->conf;
-    struct conf_route r = {.builtin = true, .site = site->name, .deny = deny, .php = deny ? UNSET : OFF, .files_only = app >= APPS, .expires_s = -1,
+    struct conf_route r = {.builtin = true, .site = site->name, .deny = deny, .php = deny ? UNSET : OFF, .files_only = app == APP_EVERY, .expires_s = -1,
                            .max_body_size = -1, .read_timeout_ms = -1, .request_terminate_timeout_ms = -1,
                            .request_buffering = UNSET};
     struct buf said = BUF_INIT;

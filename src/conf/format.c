@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values back to text, as they could be written in the file again. Pure; runs in the master and the cli.
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "conf/conf_int.h"
@@ -67,9 +68,9 @@ static void format_cidrs(const struct conf_cidrs *list, struct buf *out)
             buf_printf(out, "%u.%u.%u.%u/%u", a[12], a[13], a[14], a[15], c->bits - 96u);
             continue;
         }
-        for (int j = 0; j < 16; j += 2)
-            buf_printf(out, "%s%x", j ? ":" : "", a[j] << 8 | a[j + 1]);
-        buf_printf(out, "/%u", c->bits);
+        char text[INET6_ADDRSTRLEN];
+        inet_ntop(AF_INET6, a, text, sizeof text);
+        buf_printf(out, "%s/%u", text, c->bits);
     }
 }
 

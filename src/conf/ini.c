@@ -117,6 +117,24 @@ static bool read_quoted(struct reader *r, struct str s, struct buf *out)
     return true;
 }
 
+// 'as it is'
+static bool read_raw(struct reader *r, struct str s, struct buf *out)
+{
+    size_t end = str_find((struct str){s.p + 1, s.n - 1}, '\'');
+
+    if (end == SIZE_MAX) {
+        add_error(r, "a closing \"'\" is missing");
+        return false;
+    }
+    struct str rest = trim((struct str){s.p + end + 2, s.n - end - 2});
+    if (rest.n && rest.p[0] != ';') {
+        add_error(r, "text after the closing \"'\" (put the whole value in double quotes)");
+        return false;
+    }
+    buf_add(out, s.p + 1, end);
+    return true;
+}
+
 static bool read_bare(struct reader *r, struct str s, struct buf *out)
 {
     for (size_t i = 0; i < s.n;) {
@@ -179,8 +197,9 @@ static void read_key(struct reader *r, struct str s)
     }
     struct str value = trim((struct str){s.p + eq + 1, s.n - eq - 1});
     struct buf out = BUF_INIT;
-    bool quoted = value.n && value.p[0] == '"';
-    if (quoted ? read_quoted(r, value, &out) : read_bare(r, value, &out)) {
+    char first = value.n ? value.p[0] : '\0';
+    bool quoted = first == '"' || first == '\'';
+    if (first == '"' ? read_quoted(r, value, &out) : quoted ? read_raw(r, value, &out) : read_bare(r, value, &out)) {
         struct ini_item *it = add_item(r, INI_KEY);
         it->quoted = quoted;
         it->key = arena_strndup(r->arena, key.p, key.n);

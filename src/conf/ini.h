@@ -3,6 +3,7 @@
 //
 //   ; comment        # comment        [section NAME]        key = value        key = "quoted; with \"escapes\""
 //
+// 'in single quotes everything is as it is'
 // A comment may also follow a value after white space and ';'. "${NAME}" is replaced by that environment variable, in
 // quotes too; a variable that is not set is an error. Escapes in quotes: \" \\ \n \t \$. No continued lines.
 #pragma once

@@ -153,6 +153,15 @@ const char *conf__where(const struct conf *c, enum conf_section s, unsigned inde
     return og ? og->where : "default";
 }
 
+const char *conf__at(struct conf *c, enum conf_section s, unsigned index, const char *key)
+{
+    struct conf_origin *og = conf__origin_find(c, conf_option_find(s, str_from(key)), index, NULL);
+
+    if (!og || og->layer == LAYER_DEFAULT || og->layer == LAYER_FOUND)
+        return key;
+    return og->layer == LAYER_FILE ? arena_printf(&c->arena, "%s: %s", og->where, key).p : og->where;
+}
+
 // Joined and cleaned of "//", "." and ".." by text alone: symbolic links are looked at when the file is.
 char *conf__path_join(struct arena *a, const char *base, const char *path)
 {

@@ -20,7 +20,7 @@ static void print_flag(const struct conf_option *o, FILE *out)
     fprintf(out, "%s%s%s%s\n", o->text, shown ? " [" : "", shown ? o->def : "", shown ? "]" : "");
 }
 
-void conf_print_help(FILE *out)
+void conf_print_help(enum conf_command command, FILE *out)
 {
     static const struct {
         enum conf_section section;
@@ -35,7 +35,8 @@ void conf_print_help(FILE *out)
     for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
         fprintf(out, "%s%s\n", g ? "\n" : "", groups[g].title);
         for (size_t i = 0; i < conf_n_options; i++)
-            if (conf_options[i].section == groups[g].section && conf_options[i].flag)
+            if (conf_options[i].section == groups[g].section && conf_options[i].flag &&
+                (command != CONF_COMMAND_SERVE || strcmp(conf_options[i].flag, "json") != 0))
                 print_flag(&conf_options[i], out);
     }
     fprintf(out, "\nSizes: 8M, 64k. Times: 60s, 5m, 500ms; a bare number is seconds. Every option also has a key in the file and an\n"
@@ -146,7 +147,7 @@ static const char intro[] =
     "header = \"X-Content-Type-Options: nosniff\"\n"
     "```\n\n"
     "- A comment is a line that begins with `;` or `#`, or what follows a value after white space and `;`.\n"
-    "- A value in double quotes is taken as it is; in it `\\\"`, `\\\\`, `\\n`, `\\t` and `\\$` are escapes.\n"
+    "- A value in single quotes is taken as it is. In double quotes `\\\"`, `\\\\`, `\\n`, `\\t` and `\\$` are escapes.\n"
     "- `${NAME}` is replaced by that environment variable; one that isn't set is an error.\n"
     "- Sizes are bytes, or a number with `K`, `M` or `G`. Times are seconds, or a number with `ms`, `s`, `m`, `h`, `d`, `w` or `y`.\n"
     "- Relative paths are relative to the file's folder; on the command line, to the current one.\n"

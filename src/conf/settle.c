@@ -54,8 +54,10 @@ static void settle_pools_of_sites(struct load *l)
             at++;
         if (at < c->n_pools) {
             site->pool = (unsigned)at;
-            if (!site->pool_name)
+            if (!site->pool_name) {
                 found(l, SEC_SITE, i, "pool", "found: the first pool");
+                site->pool_name = c->pools[0].name;
+            }
             continue;
         }
         const char *names[64];
@@ -63,7 +65,7 @@ static void settle_pools_of_sites(struct load *l)
         for (size_t j = 0; j < n; j++)
             names[j] = c->pools[j].name;
         const char *near = conf_nearest(site->pool_name, names, n);
-        conf__error(l, "%s: pool: there is no [pool %s]%s%s%s", conf__where(c, SEC_SITE, i, "pool"), site->pool_name,
+        conf__error(l, "%s: there is no [pool %s]%s%s%s", conf__at(c, SEC_SITE, i, "pool"), site->pool_name,
                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
 }
@@ -74,18 +76,18 @@ static void check_server_names(struct load *l)
 
     for (unsigned i = 0; i < c->n_sites; i++) {
         struct conf_list *names = &c->sites[i].server_name;
-        const char *where = conf__where(c, SEC_SITE, i, "server_name");
+        const char *where = conf__at(c, SEC_SITE, i, "server_name");
         for (size_t j = 0; j < names->n; j++) {
             const char *s = names->v[j], *star = strchr(s, '*');
             if ((star && (star != s || s[1] != '.' || !s[2] || strchr(s + 1, '*'))) || strpbrk(s, "/:~ ") || !*s)
-                conf__error(l, "%s: server_name: '%s' is neither a host name, *.example.org nor _ (no port, no regular expression)",
+                conf__error(l, "%s: '%s' is neither a host name, *.example.org nor _ (no port, no regular expression)",
                             where, s);
             for (char *p = names->v[j]; *p; p++)
                 *p = ascii_lower(*p);
             for (unsigned k = 0; k < i; k++)
                 for (size_t m = 0; m < c->sites[k].server_name.n; m++)
                     if (strcmp(c->sites[k].server_name.v[m], s) == 0)
-                        conf__error(l, "%s: server_name: '%s' is [site %s]'s already", where, s, c->sites[k].name);
+                        conf__error(l, "%s: '%s' is [site %s]'s already", where, s, c->sites[k].name);
         }
         if (i > 0 && !names->n)
             conf__error(l, "%s: [site %s] needs server_name: only the first site may answer for every host", c->file, c->sites[i].name);
@@ -98,7 +100,7 @@ static void check_index_names(struct load *l)
         const struct conf_list *index = &l->conf->sites[i].index;
         for (size_t j = 0; j < index->n; j++)
             if (strchr(index->v[j], '/') || index->v[j][0] == '.')
-                conf__error(l, "%s: index: '%s' is not a plain file name", conf__where(l->conf, SEC_SITE, i, "index"), index->v[j]);
+                conf__error(l, "%s: '%s' is not a plain file name", conf__at(l->conf, SEC_SITE, i, "index"), index->v[j]);
     }
 }
 
@@ -124,14 +126,14 @@ static void settle_routes(struct load *l)
         for (size_t j = 0; j < c->n_sites; j++)
             known = known || strcmp(c->sites[j].name, r->site) == 0;
         if (!known)
-            conf__error(l, "%s: site: there is no [site %s]", conf__where(c, SEC_ROUTE, i, "site"), r->site);
+            conf__error(l, "%s: there is no [site %s]", conf__at(c, SEC_ROUTE, i, "site"), r->site);
         if (!r->path.n)
             conf__error(l, "%s: [route %s] needs path, such as path = /uploads/*", c->file, r->name);
         if (!route_does_something(r))
             conf__error(l, "%s: [route %s] says nothing but its path: give it php, deny, allow, redirect, header or another key", c->file,
                         r->name);
         if (r->root && !is_dir(r->root))
-            conf__error(l, "%s: root: %s is not a folder", conf__where(c, SEC_ROUTE, i, "root"), r->root);
+            conf__error(l, "%s: %s is not a folder", conf__at(c, SEC_ROUTE, i, "root"), r->root);
         if (r->deny && r->redirect)
             conf__error(l, "%s: [route %s] has both deny and redirect", c->file, r->name);
     }
@@ -149,23 +151,23 @@ static void settle_listen(struct load *l)
     struct conf_global *g = &l->conf->global;
 
     if (!g->n_listen)
-        conf__error(l, "%s: listen: no address is left", conf__where(l->conf, SEC_GLOBAL, 0, "listen"));
+        conf__error(l, "%s: no address is left", conf__at(l->conf, SEC_GLOBAL, 0, "listen"));
     if (g->admin && !is_loopback(g->admin) && !g->admin_allow_remote)
         conf__error(l,
-                    "%s: admin: %s can be reached by others; use 127.0.0.1:PORT or unix:PATH, or set admin.allow_remote = yes "
+                    "%s: %s can be reached by others; use 127.0.0.1:PORT or unix:PATH, or set admin.allow_remote = yes "
                     "if a firewall stands before it",
-                    conf__where(l->conf, SEC_GLOBAL, 0, "admin"), g->admin->text);
+                    conf__at(l->conf, SEC_GLOBAL, 0, "admin"), g->admin->text);
     for (size_t i = 0; g->admin && i < g->n_listen; i++)
         if (strcmp(g->admin->text, g->listen[i].text) == 0 && (g->admin->is_unix || g->admin->port))
-            conf__error(l, "%s: admin: %s is a listen address as well", conf__where(l->conf, SEC_GLOBAL, 0, "admin"), g->admin->text);
+            conf__error(l, "%s: %s is a listen address as well", conf__at(l->conf, SEC_GLOBAL, 0, "admin"), g->admin->text);
     if (!conf__is_set(l->conf, SEC_GLOBAL, 0, "control")) {
         char *path = conf_default_control_path(geteuid(), l->args->environ);
         g->control = keep(l, path);
         free(path);
     }
     if (g->control && strlen(g->control) > 107)
-        conf__error(l, "%s: control: '%s' is longer than a Unix socket's path may be (107 bytes)",
-                    conf__where(l->conf, SEC_GLOBAL, 0, "control"), g->control);
+        conf__error(l, "%s: '%s' is longer than a Unix socket's path may be (107 bytes)",
+                    conf__at(l->conf, SEC_GLOBAL, 0, "control"), g->control);
 }
 
 static void settle_spool(struct load *l)
@@ -176,9 +178,9 @@ static void settle_spool(struct load *l)
         g->spool_dir = keep(l, is_dir("/var/tmp") ? "/var/tmp" : "/tmp");
         found(l, SEC_GLOBAL, 0, "spool_dir", "found: it exists");
     }
-    const char *where = conf__where(l->conf, SEC_GLOBAL, 0, "spool_dir");
+    const char *where = conf__at(l->conf, SEC_GLOBAL, 0, "spool_dir");
     if (!is_dir(g->spool_dir)) {
-        conf__error(l, "%s: spool_dir: %s is not a folder", where, g->spool_dir);
+        conf__error(l, "%s: %s is not a folder", where, g->spool_dir);
         return;
     }
     g->spool_in_memory = fd_is_in_memory(g->spool_dir);
@@ -224,9 +226,9 @@ static void settle_limits(struct load *l)
     struct conf_global *g = &l->conf->global;
 
     if (g->request_line_max > g->header_max)
-        conf__error(l, "%s: request_line_max: larger than header_max", conf__where(l->conf, SEC_GLOBAL, 0, "request_line_max"));
+        conf__error(l, "%s: larger than header_max", conf__at(l->conf, SEC_GLOBAL, 0, "request_line_max"));
     if (g->ping_response && strlen(g->ping_response) > 1024)
-        conf__error(l, "%s: ping.response: longer than 1024 bytes", conf__where(l->conf, SEC_GLOBAL, 0, "ping.response"));
+        conf__error(l, "%s: longer than 1024 bytes", conf__at(l->conf, SEC_GLOBAL, 0, "ping.response"));
 }
 
 char *conf_default_control_path(uid_t uid, char **environ)
@@ -261,5 +263,6 @@ void conf__settle(struct load *l)
     if (l->errors->lines.n != before)
         return;
     conf__check_access(l);
+    conf__warn_of_sendmail(l);
     conf__add_builtin_routes(l);
 }

@@ -42,7 +42,7 @@ static bool find_user(struct load *l, const char *where, const char *name, struc
         }
     }
     if (!pw) {
-        conf__error(l, "%s: user: there is no user '%s' on this system", where, name);
+        conf__error(l, "%s: there is no user '%s' on this system", where, name);
         return false;
     }
     w->user = keep(l, pw->pw_name);
@@ -66,7 +66,7 @@ static bool find_group(struct load *l, const char *where, const char *name, stru
         w->group = keep(l, name);
         return true;
     }
-    conf__error(l, "%s: group: there is no group '%s' on this system", where, name);
+    conf__error(l, "%s: there is no group '%s' on this system", where, name);
     return false;
 }
 
@@ -102,7 +102,7 @@ static bool pool_user(struct load *l, unsigned i, struct who *w)
     struct stat st;
 
     if (conf__is_set(c, SEC_POOL, i, "user"))
-        return find_user(l, conf__where(c, SEC_POOL, i, "user"), p->user, w);
+        return find_user(l, conf__at(c, SEC_POOL, i, "user"), p->user, w);
     if (stat(dir, &st) != 0) {
         conf__error(l, "%s: %m", dir);
         return false;
@@ -127,7 +127,7 @@ static void resolve_pool_as_root(struct load *l, unsigned i)
 
     if (!pool_user(l, i, &w))
         return;
-    if (p->group && !find_group(l, conf__where(c, SEC_POOL, i, "group"), p->group, &w))
+    if (p->group && !find_group(l, conf__at(c, SEC_POOL, i, "group"), p->group, &w))
         return;
     name_group(l, &w);
     found(l, SEC_POOL, i, "group", "found: the user's group");
@@ -156,14 +156,14 @@ static void resolve_edge_as_root(struct load *l)
 
     if (g->edge_user) {
         w.group = NULL;
-        if (!find_user(l, conf__where(l->conf, SEC_GLOBAL, 0, "edge.user"), g->edge_user, &w))
+        if (!find_user(l, conf__at(l->conf, SEC_GLOBAL, 0, "edge.user"), g->edge_user, &w))
             return;
     }
-    if (g->edge_group && !find_group(l, conf__where(l->conf, SEC_GLOBAL, 0, "edge.group"), g->edge_group, &w))
+    if (g->edge_group && !find_group(l, conf__at(l->conf, SEC_GLOBAL, 0, "edge.group"), g->edge_group, &w))
         return;
     name_group(l, &w);
     if (w.uid == 0 && !g->allow_root)
-        conf__error(l, "%s: edge.user: is root; name another user, or say --allow-root", conf__where(l->conf, SEC_GLOBAL, 0, "edge.user"));
+        conf__error(l, "%s: is root; name another user, or say --allow-root", conf__at(l->conf, SEC_GLOBAL, 0, "edge.user"));
     found(l, SEC_GLOBAL, 0, "edge.user", "found: the first pool's user");
     found(l, SEC_GLOBAL, 0, "edge.group", "found: that user's group");
     g->edge_user = w.user;
@@ -175,7 +175,7 @@ static void resolve_edge_as_root(struct load *l)
 // Not root: setuid is impossible, so a user or group that is named must be the caller's own.
 static void refuse_others(struct load *l, enum conf_section s, unsigned i, const char *key, char **name, bool group)
 {
-    const char *where = conf__where(l->conf, s, i, key);
+    const char *where = conf__at(l->conf, s, i, key);
     struct who w = {0};
 
     if (!*name)
@@ -183,7 +183,7 @@ static void refuse_others(struct load *l, enum conf_section s, unsigned i, const
     if (!(group ? find_group(l, where, *name, &w) : find_user(l, where, *name, &w)))
         return;
     if (group ? w.gid != getegid() : w.uid != geteuid())
-        conf__error(l, "%s: %s: only root can start processes as %s; start plimsoll as root, or as %s itself", where, key, *name, *name);
+        conf__error(l, "%s: only root can start processes as somebody else ('%s'): start plimsoll as root, or leave it out", where, *name);
     *name = NULL;
 }
 
@@ -300,8 +300,9 @@ static void check_reach(struct load *l, const char *what, const char *path, bool
     if (rc) {
         const char *who = user && uid != (uid_t)-1 ? user : "this user";
         if (rc == -EACCES)
-            conf__error(l, "%s %s: %s can't %s it, because %s lets that user not %s", what, path, who, write_wanted ? "write to" : "read",
-                        blocker ? blocker : path, blocker && strcmp(blocker, path) == 0 ? "do so" : "pass");
+            conf__error(l, "%s %s: %s can't %s it: %s doesn't let that user %s; change its rights, or name another user or place", what,
+                        path, who, write_wanted ? "write to" : "get at", blocker ? blocker : path,
+                        blocker && strcmp(blocker, path) != 0 ? "pass" : write_wanted ? "write" : "read");
         else
             conf__error(l, "%s %s: %s", what, path, strerror(-rc));
     }
