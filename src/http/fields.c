@@ -20,7 +20,7 @@
 #define C(c)                                                                                                                     \
     ((IS_TCHAR(c) ? CH_TOKEN : 0) | ((c) == '_' ? CH_UNDERSCORE : 0) |                                                           \
      (IS_VISIBLE(c) || (c) == ' ' || (c) == '\t' ? CH_TEXT : 0) | (IS_VISIBLE(c) && (c) != '#' ? CH_TARGET : 0) |                \
-     (IS_UNRESERVED(c) || IS_SUB_DELIM(c) ? CH_HOST : 0) |                                                                       \
+     (IS_UNRESERVED(c) ? CH_HOST : 0) |                                                                                          \
      (IS_UNRESERVED(c) || IS_SUB_DELIM(c) || (c) == ':' || (c) == '@' || (c) == '/' ? CH_PATH : 0) |                             \
      (IS_VISIBLE(c) && (c) != '"' ? CH_ETAG : 0) | (IS_DIGIT(c) ? CH_DIGIT : 0))
 #define C4(c) C(c), C((c) + 1), C((c) + 2), C((c) + 3)
@@ -36,7 +36,7 @@ static const struct str names[FIELD_IDS] = {
 #undef FIELD
 };
 
-// Few names share a length and both outer letters, so that nearly every look-up compares at most once.
+// With these factors nearly every name of the table has a slot of its own.
 #define SLOTS 256
 _Static_assert(FIELD_IDS <= SLOTS / 4, "the table stays sparse");
 static uint8_t slots[SLOTS]; // 0 = FIELD_OTHER = free
@@ -45,7 +45,7 @@ static inline unsigned hash_name(struct str name)
 {
     unsigned first = (unsigned char)name.p[0] | 0x20, last = (unsigned char)name.p[name.n - 1] | 0x20;
     unsigned middle = (unsigned char)name.p[name.n / 2] | 0x20;
-    return ((unsigned)name.n * 41 + first * 5 + last * 11 + middle * 3) % SLOTS;
+    return ((unsigned)name.n + first + last * 7 + middle * 13) % SLOTS;
 }
 
 __attribute__((constructor)) static void fill_slots(void)

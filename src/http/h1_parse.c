@@ -102,19 +102,17 @@ static int parse_target(struct parse *ps)
 {
     struct h1_request *r = ps->req;
     struct str host, port;
-    bool is_connect = str_eq(r->method, STR("CONNECT"));
 
-    r->scheme = r->path_query = (struct str){"", 0};
-    if (is_connect) {
+    if (r->target.p[0] == '/') { // CONNECT too: it is refused whatever its target
+        r->form = H1_TARGET_ORIGIN;
+        r->path_query = r->target;
+        return 0;
+    }
+    if (str_eq(r->method, STR("CONNECT"))) {
         if (!uri_split_authority(r->target, &host, &port) || !host.n || !port.n)
             return refuse(ps, 400, "CONNECT wants host:port");
         r->form = H1_TARGET_AUTHORITY;
         ps->authority = r->target;
-        return 0;
-    }
-    if (r->target.p[0] == '/') {
-        r->form = H1_TARGET_ORIGIN;
-        r->path_query = r->target;
         return 0;
     }
     if (str_eq(r->target, STR("*"))) {
@@ -342,7 +340,7 @@ static int decide_host(struct parse *ps)
 
     if (!ps->host && r->minor)
         return refuse(ps, 400, "no Host in an HTTP/1.1 request");
-    if (ps->host && (!uri_split_authority(ps->host->value, &host, &port) || (!host.n && r->minor)))
+    if (ps->host && !uri_split_authority(ps->host->value, &host, &port)) // an empty one is valid
         return refuse(ps, 400, "invalid Host");
     if (r->form == H1_TARGET_ABSOLUTE || r->form == H1_TARGET_AUTHORITY)
         r->host = ps->authority;

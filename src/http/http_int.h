@@ -8,7 +8,7 @@ enum char_class {
     CH_UNDERSCORE = 2, // '_'
     CH_TEXT = 4,       // may stand in a field value: HTAB, SP, visible, 0x80-0xff
     CH_TARGET = 8,     // may stand in a request target as received: visible but '#', 0x80-0xff
-    CH_HOST = 16,      // unreserved or sub-delims (RFC 3986 §2), what a registered name is made of
+    CH_HOST = 16,      // unreserved (RFC 3986 §2.3), what a registered name is made of here
     CH_PATH = 32,      // pchar without '%', and '/': needs no escape in a path
     CH_ETAG = 64,      // etagc (RFC 9110 §8.8.3)
     CH_DIGIT = 128,

@@ -15,6 +15,8 @@ static const struct row {
 #undef MIME
 };
 
+static const char unknown[] = "application/octet-stream";
+
 const char *mime_of(struct str file_name)
 {
     char extension[EXTENSION_MAX];
@@ -24,10 +26,12 @@ const char *mime_of(struct str file_name)
            file_name.p[file_name.n - 1 - n] != '/')
         n++;
     if (n == file_name.n || n == EXTENSION_MAX || file_name.p[file_name.n - 1 - n] != '.')
-        return "application/octet-stream";
+        return unknown;
     for (size_t i = 0; i < n; i++)
         extension[i] = ascii_lower(file_name.p[file_name.n - n + i]);
     extension[n] = '\0';
+    if (strlen(extension) != n)
+        return unknown;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = strcmp(extension, rows[middle].extension);
@@ -38,5 +42,5 @@ const char *mime_of(struct str file_name)
         else
             low = middle + 1;
     }
-    return "application/octet-stream";
+    return unknown;
 }

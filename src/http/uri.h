@@ -17,7 +17,8 @@ long uri_normalize(struct str path, char *dst);
 // Percent-encodes a decoded path for a Location field. dst needs 3 * n + 1 bytes. Returns the length.
 size_t uri_encode_path(struct str path, char *dst);
 
-// host[:port] as a Host field or authority may have it (RFC 3986 §3.2.2; IPv6 in brackets). No userinfo. ret_port is empty
+// host[:port] as a Host field or authority may have it (RFC 3986 §3.2.2; IPv6 in brackets), but without sub-delims: no name
+// in use has them, and a comma would look like two Hosts joined. No userinfo. ret_port is empty
 // when there is none, else a number up to 65535. An IPv6 host keeps its brackets. Empty text is valid and gives an empty
 // host; ":80" is not valid.
 bool uri_split_authority(struct str text, struct str *ret_host, struct str *ret_port);
