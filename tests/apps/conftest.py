@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import compare
 import servers
 
+sys.path.insert(0, str(servers.REPO / "tests" / "e2e"))  # for rawhttp, the strict client
 SUBJECT = servers.Peer if os.environ.get("APPS_SUBJECT") == "peer" else servers.Plimsoll
 
 

@@ -6,16 +6,14 @@ The few intended differences are listed with both values and the reason.
 import collections
 import json
 import os
-import sys
 import urllib.parse
 
 import pytest
+import rawhttp
 
 import servers
 from servers import HOST
 
-sys.path.insert(0, str(servers.REPO / "tests" / "e2e"))
-import rawhttp  # noqa: E402
 
 # Written to a file as well as answered, so that HEAD can be looked at; bytes that JSON can't hold are escaped, in keys too.
 DUMP = r"""<?php
