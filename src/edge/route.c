@@ -193,13 +193,13 @@ void route_decide(struct req *r, bool internal)
         route__status(r, 400, "malformed host");
         return;
     }
-    r->allow = ALL_METHODS;
-    if (!str_eq(r->target, STR("*")))
-        route__status(r, 405, "method not allowed");
-    else if (str_eq(r->method, STR("OPTIONS")))
-        route__status(r, 200, NULL);
-    else
+    bool of_server = str_eq(r->target, STR("*"));
+    if (of_server && !str_eq(r->method, STR("OPTIONS"))) {
         route__status(r, 400, "only OPTIONS may ask for *");
+        return;
+    }
+    r->allow = ALL_METHODS;
+    route__status(r, of_server ? 200 : 405, "method not allowed");
 }
 
 // ---- X-Sendfile ----
