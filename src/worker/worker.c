@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// A worker's life: says hello, waits for jobs, runs them, leaves. Owns its channels and its mapping of the shared memory.
+// Invariant: between jobs nothing of the last one is left but what PHP itself keeps.
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fdio.h"
+#include "ipc/job.h"
+#include "php/engine.h"
+#include "worker/worker_int.h"
+
+struct worker worker = {.edge_fd = -1, .master_fd = -1};
+struct msg worker__msg;
+
+static const struct engine_host host = {
+    .head_begin = job_out_head_begin,
+    .head_add = job_out_head_add,
+    .head_end = job_out_head_end,
+    .write = job_out_write,
+    .flush = job_out_flush,
+    .finish = job_out_finish,
+    .finished = job_out_finished,
+    .read = job_in_read,
+    .log = job_out_log,
+};
+
+_Noreturn void worker__protocol(const char *what)
+{
+    log_error("worker %u: the edge broke the protocol: %s", worker.id, what);
+    _exit(WORKER_EXIT_PROTOCOL);
+}
+
+static void drop_edge(void)
+{
+    fd_close(&worker.edge_fd);
+}
+
+bool worker__wait(void)
+{
+    int rc = msg_recv(worker.edge_fd, MSG_ROLE_EDGE, MSG_ROLE_WORKER, &worker__msg);
+
+    if (rc == -EPROTO || rc == -EPROTONOSUPPORT)
+        worker__protocol("an unknown message");
+    if (rc <= 0) {
+        drop_edge();
+        return false;
+    }
+    switch (worker__msg.type) {
+    case MSG_SPACE:
+        job_out_on_space(&worker__msg.as_SPACE);
+        return true;
+    case MSG_BODY:
+        job_in_on_body(&worker__msg.as_BODY);
+        return true;
+    default:
+        worker__protocol("a message out of turn");
+    }
+}
+
+// User and system time of this process in microseconds.
+static uint64_t cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void run_job(struct msg *m)
+{
+    static struct job job;
+    static struct job_field fields[JOB_FIELDS_MAX];
+    static uint64_t cpu_before;
+    const struct msg_job head = m->as_JOB;
+    struct engine_result result;
+    int body_fd = m->n_fds ? m->fds[0] : -1;
+
+    if ((head.body == JOB_BODY_FD) != (body_fd >= 0) || head.request_n > CHAN_REQUEST_BYTES ||
+        (head.body == JOB_BODY_INLINE && head.body_n > CHAN_BODY_BYTES))
+        worker__protocol("a job that fits nothing");
+    if (job_decode(worker.chan.request, head.request_n, &job, fields) < 0)
+        worker__protocol("a request block that can't be read");
+    job_out_start(head.job_id);
+    job_in_start(&head, body_fd);
+    engine_run(&job, head.body == JOB_BODY_NONE ? 0 : head.body_n, &result);
+    if (worker.stray)
+        _exit(0);
+    job_in_end();
+    worker.jobs++;
+    bool leaving = worker.max_requests && worker.jobs >= worker.max_requests;
+    uint64_t now = cpu_us(), spent = now - cpu_before;
+    cpu_before = now;
+    job_out_done(leaving, (uint32_t)result.end, result.peak_bytes, spent);
+    if (leaving)
+        _exit(WORKER_EXIT_RECYCLED);
+}
+
+// Until the edge is gone.
+static void serve_edge(void)
+{
+    struct msg *m = &worker__msg;
+
+    while (worker.edge_fd >= 0) {
+        int rc = msg_recv(worker.edge_fd, MSG_ROLE_EDGE, MSG_ROLE_WORKER, m);
+        if (rc == -EPROTO || rc == -EPROTONOSUPPORT)
+            worker__protocol("an unknown message");
+        if (rc <= 0) {
+            drop_edge();
+            return;
+        }
+        switch (m->type) {
+        case MSG_JOB:
+            run_job(m);
+            break;
+        case MSG_LEAVE:
+            _exit(WORKER_EXIT_ORDERLY);
+        default: // SPACE or BODY that crossed the end of the last job
+            break;
+        }
+    }
+}
+
+static void wait_for_edge(void)
+{
+    int rc = msg_recv(worker.master_fd, MSG_ROLE_MASTER, MSG_ROLE_WORKER, &worker__msg);
+
+    if (rc != 1 || worker__msg.type != MSG_ATTACH)
+        _exit(WORKER_EXIT_ORDERLY);
+    worker.edge_fd = worker__msg.fds[0];
+    (void)msg_send(worker.master_fd, MSG_ATTACHED, &(struct msg_attached){.worker_id = worker.id}, NULL, 0, NULL, 0);
+}
+
+static void say_hello(void)
+{
+    struct msg_worker_hello hello = {.worker_id = worker.id, .pid = getpid()};
+    int fds[2] = {
+        open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC),
+        open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
+    };
+    bool have = fds[0] >= 0 && fds[1] >= 0;
+
+    if (msg_send(worker.master_fd, MSG_WORKER_HELLO, &hello, NULL, 0, fds, have ? 2 : 0) < 0)
+        _exit(WORKER_EXIT_ORDERLY);
+    fd_close(&fds[0]);
+    fd_close(&fds[1]);
+}
+
+static void on_stray_fork(void)
+{
+    worker.stray = true;
+}
+
+// A script's own fork ends in the terminal's or the master's way, not in ours.
+static void reset_signals(void)
+{
+    static const int back_to_default[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
+    sigset_t none;
+
+    for (size_t i = 0; i < sizeof back_to_default / sizeof *back_to_default; i++)
+        signal(back_to_default[i], SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+// Without catch_workers_output what PHP and its children write by themselves goes nowhere; our own lines still arrive.
+static void set_output(const struct worker_start *start)
+{
+    char role[64];
+    int log_fd_own = 2;
+
+    if (!start->catch_output) {
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        log_fd_own = fcntl(2, F_DUPFD_CLOEXEC, 5);
+        if (null >= 0) {
+            dup2(null, 1);
+            dup2(null, 2);
+            close(null);
+        }
+    }
+    snprintf(role, sizeof role, "worker %s", start->pool);
+    log_init(role, log_fd_own < 0 ? 2 : log_fd_own);
+}
+
+_Noreturn void worker_run(const struct worker_start *start)
+{
+    int rc;
+
+    worker.id = start->spawn.worker_id;
+    worker.max_requests = start->spawn.max_requests;
+    worker.edge_fd = start->edge_fd;
+    worker.master_fd = start->master_fd;
+    reset_signals();
+    set_output(start);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_DUMPABLE, start->dumpable ? 1 : 0);
+    prctl(PR_SET_NAME, "plimsoll-worker");
+    if ((rc = chan_map(start->chan_fd, &worker.chan)) < 0) {
+        log_error("can't map the channel: %s", strerror(-rc));
+        _exit(WORKER_EXIT_PROTOCOL);
+    }
+    close(start->chan_fd);
+    engine_child_init(&host);
+    pthread_atfork(NULL, NULL, on_stray_fork);
+    say_hello();
+    for (;;) {
+        serve_edge();
+        wait_for_edge();
+    }
+}
