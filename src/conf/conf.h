@@ -195,7 +195,7 @@ void conf_print_help(enum conf_command command, FILE *out);
 void conf_print_reference(FILE *out);
 
 // The control socket of a server started by this user without a setting. The string is malloc'ed.
-char *conf_default_control_path(uid_t uid, char **environ);
+char *conf_default_control_path(uid_t uid, char **env);
 // Only the control socket's path, for reload, stop and status, which must work where the rest of the configuration doesn't
 // hold any more: flag, else environment, else file, else the default. NULL = off, or an error was added. malloc'ed.
 char *conf_control_path(const struct conf_args *args, struct conf_errors *errors);

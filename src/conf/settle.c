@@ -227,15 +227,17 @@ static void settle_limits(struct load *l)
 
     if (g->request_line_max > g->header_max)
         conf__error(l, "%s: larger than header_max", conf__at(l->conf, SEC_GLOBAL, 0, "request_line_max"));
+    if (!g->error_log)
+        conf__error(l, "%s: there must be an error log: a file, or - for standard error", conf__at(l->conf, SEC_GLOBAL, 0, "error_log"));
     if (g->ping_response && strlen(g->ping_response) > 1024)
         conf__error(l, "%s: longer than 1024 bytes", conf__at(l->conf, SEC_GLOBAL, 0, "ping.response"));
 }
 
-char *conf_default_control_path(uid_t uid, char **environ)
+char *conf_default_control_path(uid_t uid, char **env)
 {
     if (uid == 0)
         return xstrdup("/run/plimsoll/control.sock");
-    for (char **e = environ; e && *e; e++)
+    for (char **e = env; e && *e; e++)
         if (strncmp(*e, "XDG_RUNTIME_DIR=/", 17) == 0 && is_dir(*e + 16))
             return xasprintf("%s/plimsoll.sock", *e + 16);
     return xasprintf("/tmp/plimsoll-%u/control.sock", (unsigned)uid);
