@@ -34,8 +34,8 @@ bool path_is_php(struct str path)
 // Extensions of files that only talk about a script: coverage reports, mirrored pages, screenshots.
 static bool is_harmless(struct str extension)
 {
-    static const char *const list[] = {"html", "htm", "xhtml", "css", "js",  "mjs", "map",  "json", "xml", "png",
-                                       "jpg",  "jpeg", "gif",  "svg", "webp", "avif", "ico", "pdf", "mp4", "webm"};
+    static const char *const list[] = {"html", "htm",  "xhtml", "css", "js",   "mjs",  "map", "json", "xml", "png",
+                                       "jpg",  "jpeg", "gif",   "svg", "webp", "avif", "ico", "pdf",  "mp4", "webm"};
 
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         if (str_eq_nocase(extension, str_from(list[i])))

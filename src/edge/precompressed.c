@@ -10,8 +10,8 @@
 #include "edge/req.h"
 #include "edge/resolve.h"
 
-#define HINTS 1024         // a power of two
-#define HINT_LIFE_MS 1000  // a new sibling is found this late at most
+#define HINTS 1024        // a power of two
+#define HINT_LIFE_MS 1000 // a new sibling is found this late at most
 
 static struct hint {
     uint64_t key, until_ms;
@@ -20,11 +20,23 @@ static struct hint {
 
 static bool is_compressible(const char *type)
 {
-    static const char *const begins[] = {"text/", "application/json", "application/javascript", "application/xml",
-                                         "application/wasm", "application/manifest+json", "application/ld+json",
-                                         "application/rss+xml", "application/atom+xml", "application/xhtml+xml",
-                                         "application/vnd.ms-fontobject", "image/svg+xml", "image/bmp", "image/x-icon",
-                                         "image/vnd.microsoft.icon", "font/ttf", "font/otf"};
+    static const char *const begins[] = {"text/",
+                                         "application/json",
+                                         "application/javascript",
+                                         "application/xml",
+                                         "application/wasm",
+                                         "application/manifest+json",
+                                         "application/ld+json",
+                                         "application/rss+xml",
+                                         "application/atom+xml",
+                                         "application/xhtml+xml",
+                                         "application/vnd.ms-fontobject",
+                                         "image/svg+xml",
+                                         "image/bmp",
+                                         "image/x-icon",
+                                         "image/vnd.microsoft.icon",
+                                         "font/ttf",
+                                         "font/otf"};
 
     for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
         if (strncmp(type, begins[i], strlen(begins[i])) == 0)

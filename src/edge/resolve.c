@@ -120,15 +120,15 @@ static int open_followed(const struct root *root, const char *rel, enum resolve_
 
 struct walk {
     const struct root *root;
-    int at, parent;      // O_PATH descriptors: where we are, and the folder `name` was found in
-    struct stat st;      // of at
+    int at, parent; // O_PATH descriptors: where we are, and the folder `name` was found in
+    struct stat st; // of at
     char name[NAME_MAX + 1];
     unsigned n_links;
     bool linked, need_folder;
-    int depth;           // of pending: the URL's path, and above it the texts of links being resolved
+    int depth; // of pending: the URL's path, and above it the texts of links being resolved
     struct {
         const char *rest;
-        uid_t owner;     // of the link
+        uid_t owner; // of the link
     } pending[LINKS_MAX + 1];
     char text[4 * PATH_MAX]; // of links
     size_t text_n;

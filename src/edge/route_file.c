@@ -257,8 +257,7 @@ static enum found find(struct look *l, struct str sub, struct str url)
         struct str info = {sub.p + cut, sub.n - cut};
         if (path_is_hidden(script))
             return fail(l, 404, "hidden");
-        enum found found =
-            try_path(l, script, arena_str(&l->r->arena, (struct str){url.p, url.n - info.n}), info, REACH_SPLIT);
+        enum found found = try_path(l, script, arena_str(&l->r->arena, (struct str){url.p, url.n - info.n}), info, REACH_SPLIT);
         if (found == FOUND_ALL)
             return found;
         if (found == FOUND_NOTHING)

@@ -16,8 +16,8 @@
 #include "sites.h"
 
 static char *index_names[] = {"index.php", "index.html"};
-static char *names[N_SITES][2] = {{"plain.test"}, {"front.test", "www.front.test"}, {"off.test"}, {"owner.test"},
-                                  {"*.wild.test"}, {"*.deep.wild.test"}, {"_"}};
+static char *names[N_SITES][2] = {
+    {"plain.test"}, {"front.test", "www.front.test"}, {"off.test"}, {"owner.test"}, {"*.wild.test"}, {"*.deep.wild.test"}, {"_"}};
 char *send_root[1];
 static struct conf_pool pools[2];
 struct conf_site sites[N_SITES];
@@ -28,8 +28,14 @@ struct conf_route *rule(char **glob)
 {
     route_done(); // its tables are as long as the list was
     struct conf_route *x = &routes[conf.n_routes++];
-    *x = (struct conf_route){.name = "r", .path = {glob, 1}, .php = UNSET, .expires_s = -1, .max_body_size = -1, .read_timeout_ms = -1,
-                             .request_terminate_timeout_ms = -1, .request_buffering = UNSET};
+    *x = (struct conf_route){.name = "r",
+                             .path = {glob, 1},
+                             .php = UNSET,
+                             .expires_s = -1,
+                             .max_body_size = -1,
+                             .read_timeout_ms = -1,
+                             .request_terminate_timeout_ms = -1,
+                             .request_buffering = UNSET};
     return x;
 }
 
@@ -39,9 +45,14 @@ static void conf_make(void)
 
     send_root[0] = tree_path("store");
     for (int i = 0; i < N_SITES; i++) {
-        sites[i] = (struct conf_site){.name = (char *)site_names[i], .server_name = {names[i], names[i][1] ? 2 : 1},
-                                      .dir = tree_path("site"), .root = tree_path("site/public"), .index = {index_names, 2},
-                                      .max_body_size = 1000, .request_buffering = true, .sendfile_root = {send_root, 1}};
+        sites[i] = (struct conf_site){.name = (char *)site_names[i],
+                                      .server_name = {names[i], names[i][1] ? 2 : 1},
+                                      .dir = tree_path("site"),
+                                      .root = tree_path("site/public"),
+                                      .index = {index_names, 2},
+                                      .max_body_size = 1000,
+                                      .request_buffering = true,
+                                      .sendfile_root = {send_root, 1}};
         sites[i].follow_symlinks = i == LINKS_OFF ? SYMLINKS_OFF : i == LINKS_OWNER ? SYMLINKS_OWNER : SYMLINKS_ON;
     }
     sites[FRONT].front_controller = "/index.php";
@@ -103,7 +114,8 @@ const char *outcome(const struct req *r)
         assert_string_equal(r->script_filename.p, file);
         assert_int_equal(r->script_filename.n, strlen(file));
         assert_int_equal(access(file, F_OK), 0);
-        snprintf(text, sizeof text, r->path_info.n ? "php %.*s + %.*s" : "php %.*s", STR_ARG(r->script_name), STR_ARG(r->path_info));
+        snprintf(text, sizeof text, r->path_info.n ? "php %.*s + %.*s" : "php %.*s", STR_ARG(r->script_name),
+                 STR_ARG(r->path_info));
         break;
     case PLAN_STATIC:
         assert_true(fcntl(r->file_fd, F_GETFL) >= 0 && !(fcntl(r->file_fd, F_GETFL) & O_PATH));

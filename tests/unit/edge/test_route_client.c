@@ -63,9 +63,8 @@ static struct req *decided(bool trusted, const char *const fields[][2], size_t n
     return r;
 }
 
-static const char *const told[][2] = {{"X-Forwarded-For", "203.0.113.9"},
-                                      {"X-Forwarded-Proto", "https"},
-                                      {"X-Forwarded-Host", "www.front.test"}};
+static const char *const told[][2] = {
+    {"X-Forwarded-For", "203.0.113.9"}, {"X-Forwarded-Proto", "https"}, {"X-Forwarded-Host", "www.front.test"}};
 
 T(an_untrusted_peer_changes_nothing)
 {
@@ -149,9 +148,17 @@ T(rules_see_the_client_behind_the_proxy)
 T(the_user_of_basic_authentication_is_named)
 {
     static const char *const rows_auth[][2] = {
-        {"Basic dXNlcjpwYXNz", "user"}, {"basic dXNlcjpwYXNz", "user"}, {"Basic dXNlcjo=", "user"}, {"Basic OnBhc3M=", ""},
-        {"Basic dXNlcg==", ""},         {"Basic !!!!", ""},             {"Bearer dXNlcjpwYXNz", ""}, {"Basic", ""},
-        {"Basic dQo6eA==", ""},         {"Basic w6Q6eA==", "\xc3\xa4"},  {"Basic ", ""},
+        {"Basic dXNlcjpwYXNz", "user"},
+        {"basic dXNlcjpwYXNz", "user"},
+        {"Basic dXNlcjo=", "user"},
+        {"Basic OnBhc3M=", ""},
+        {"Basic dXNlcg==", ""},
+        {"Basic !!!!", ""},
+        {"Bearer dXNlcjpwYXNz", ""},
+        {"Basic", ""},
+        {"Basic dQo6eA==", ""},
+        {"Basic w6Q6eA==", "\xc3\xa4"},
+        {"Basic ", ""},
     };
     for (size_t i = 0; i < sizeof rows_auth / sizeof *rows_auth; i++) {
         const char *const field[][2] = {{"Authorization", rows_auth[i][0]}};
@@ -162,4 +169,6 @@ T(the_user_of_basic_authentication_is_named)
     }
 }
 
-WITH_TREE(S(the_site_is_found_by_host), S(an_untrusted_peer_changes_nothing), S(a_trusted_proxy_is_believed), S(what_a_trusted_proxy_garbles_is_ignored), S(two_dialects_that_disagree_are_not_believed), S(rules_see_the_client_behind_the_proxy), S(the_user_of_basic_authentication_is_named))
+WITH_TREE(S(the_site_is_found_by_host), S(an_untrusted_peer_changes_nothing), S(a_trusted_proxy_is_believed),
+          S(what_a_trusted_proxy_garbles_is_ignored), S(two_dialects_that_disagree_are_not_believed),
+          S(rules_see_the_client_behind_the_proxy), S(the_user_of_basic_authentication_is_named))

@@ -15,7 +15,8 @@
 #include "edge/route.h"
 #include "sites.h"
 
-static char uploads[] = "/uploads/*", dir_all[] = "/dir/*", everything[] = "/*", scripts[] = "*.php", protected[] = "/protected/*";
+static char uploads[] = "/uploads/*", dir_all[] = "/dir/*", everything[] = "/*", scripts[] = "*.php",
+            protected[] = "/protected/*";
 static char *g_uploads = uploads, *g_dir = dir_all, *g_all = everything, *g_scripts = scripts, *g_protected = protected;
 
 T(php_off_stops_scripts_by_any_name)
@@ -23,10 +24,18 @@ T(php_off_stops_scripts_by_any_name)
     rule(&g_uploads)->php = OFF;
     restart();
     static const char *const none[][2] = {
-        {"/uploads/evil.php", "403"},        {"/uploads/evil.php/x", "403"},      {"/uploads/evil.php/x.css", "403"},
-        {"/uploads//evil.php", "403"},       {"/uploads/%65vil.php", "403"},      {"/dir/../uploads/evil.php", "403"},
-        {"/up.php", "403"},                  {"/up.php/x", "403"},                {"/uploads/missing.php", "404"},
-        {"/uploads/missing", "404"},         {"/uploads/", "403"},                {"/uploads/evil.php%20", "404"},
+        {"/uploads/evil.php", "403"},
+        {"/uploads/evil.php/x", "403"},
+        {"/uploads/evil.php/x.css", "403"},
+        {"/uploads//evil.php", "403"},
+        {"/uploads/%65vil.php", "403"},
+        {"/dir/../uploads/evil.php", "403"},
+        {"/up.php", "403"},
+        {"/up.php/x", "403"},
+        {"/uploads/missing.php", "404"},
+        {"/uploads/missing", "404"},
+        {"/uploads/", "403"},
+        {"/uploads/evil.php%20", "404"},
     };
     for (int walk = 0; walk < 2; walk++) {
         resolve_set_walk_only(walk);
@@ -253,4 +262,9 @@ T(header_names_are_set_by_one_rule)
     tree_req_free(r);
 }
 
-WITH_TREE(S(php_off_stops_scripts_by_any_name), S(php_off_leaves_a_folders_page), S(the_first_rule_that_sets_php_wins), S(denied_is_denied_whatever_other_rules_say), S(a_link_into_a_denied_folder_is_denied), S(the_ninth_matching_rule_still_denies), S(internal_paths_are_reached_by_the_server_only), S(a_rules_root_stands_for_the_fixed_part_and_no_more), S(a_rules_root_runs_scripts_only_when_told), S(rules_hold_for_their_site_only), S(redirects_fill_in_their_variables), S(settings_come_from_the_first_rule_then_site_and_pool), S(header_names_are_set_by_one_rule))
+WITH_TREE(S(php_off_stops_scripts_by_any_name), S(php_off_leaves_a_folders_page), S(the_first_rule_that_sets_php_wins),
+          S(denied_is_denied_whatever_other_rules_say), S(a_link_into_a_denied_folder_is_denied),
+          S(the_ninth_matching_rule_still_denies), S(internal_paths_are_reached_by_the_server_only),
+          S(a_rules_root_stands_for_the_fixed_part_and_no_more), S(a_rules_root_runs_scripts_only_when_told),
+          S(rules_hold_for_their_site_only), S(redirects_fill_in_their_variables),
+          S(settings_come_from_the_first_rule_then_site_and_pool), S(header_names_are_set_by_one_rule))

@@ -18,7 +18,8 @@
 static const char *sendfile(const char *host, const char *below)
 {
     struct req *r = tree_req("POST", host, "/hello.php");
-    char *path = below[0] == '/' || !below[0] || below[0] == '!' ? xstrdup(below[0] == '!' ? below + 1 : below) : tree_path(below);
+    char *path =
+        below[0] == '/' || !below[0] || below[0] == '!' ? xstrdup(below[0] == '!' ? below + 1 : below) : tree_path(below);
     route_decide(r, false);
     bool sent = route_open_sendfile(r, path);
     free(path);

@@ -135,12 +135,18 @@ T(conditions_spare_the_body)
         const char *name, *value;
         unsigned status;
     } rows[] = {
-        {"If-None-Match", "\"6553f100.1f-15\"", 304},  {"If-None-Match", "W/\"6553f100.1f-15\"", 304},
-        {"If-None-Match", "\"x\", \"6553f100.1f-15\"", 304}, {"If-None-Match", "*", 304},
-        {"If-None-Match", "\"x\"", 200},               {"If-Modified-Since", MODIFIED_TEXT, 304},
-        {"If-Modified-Since", "Tue, 14 Nov 2023 22:13:19 GMT", 200}, {"If-Modified-Since", "nonsense", 200},
-        {"If-Match", "\"x\"", 412},                    {"If-Match", "\"6553f100.1f-15\"", 200},
-        {"If-Match", "W/\"6553f100.1f-15\"", 412},     {"If-Unmodified-Since", MODIFIED_TEXT, 200},
+        {"If-None-Match", "\"6553f100.1f-15\"", 304},
+        {"If-None-Match", "W/\"6553f100.1f-15\"", 304},
+        {"If-None-Match", "\"x\", \"6553f100.1f-15\"", 304},
+        {"If-None-Match", "*", 304},
+        {"If-None-Match", "\"x\"", 200},
+        {"If-Modified-Since", MODIFIED_TEXT, 304},
+        {"If-Modified-Since", "Tue, 14 Nov 2023 22:13:19 GMT", 200},
+        {"If-Modified-Since", "nonsense", 200},
+        {"If-Match", "\"x\"", 412},
+        {"If-Match", "\"6553f100.1f-15\"", 200},
+        {"If-Match", "W/\"6553f100.1f-15\"", 412},
+        {"If-Unmodified-Since", MODIFIED_TEXT, 200},
         {"If-Unmodified-Since", "Tue, 14 Nov 2023 22:13:19 GMT", 412},
     };
 
@@ -189,8 +195,12 @@ T(how_long_to_keep_goes_with_200_and_304_not_with_errors)
 T(one_range_is_a_part)
 {
     static const char *const rows[][3] = {
-        {"bytes=0-3", "bytes 0-3/21", "site"},     {"bytes=5-10", "bytes 5-10/21", "public"}, {"bytes=-3", "bytes 18-20/21", "css"},
-        {"bytes=18-", "bytes 18-20/21", "css"},    {"bytes=18-99", "bytes 18-20/21", "css"},  {"bytes=20-20", "bytes 20-20/21", "s"},
+        {"bytes=0-3", "bytes 0-3/21", "site"},
+        {"bytes=5-10", "bytes 5-10/21", "public"},
+        {"bytes=-3", "bytes 18-20/21", "css"},
+        {"bytes=18-", "bytes 18-20/21", "css"},
+        {"bytes=18-99", "bytes 18-20/21", "css"},
+        {"bytes=20-20", "bytes 20-20/21", "s"},
         {"bytes=-99", "bytes 0-20/21", "site/public/style.css"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -252,8 +262,11 @@ T(a_head_request_has_no_ranges)
 T(a_range_of_another_state_of_the_file_is_the_whole)
 {
     set_time("site/public/style.css", MODIFIED, 0x1f);
-    static const char *const rows[][2] = {{"\"6553f100.1f-15\"", "206"}, {"\"x\"", "200"}, {MODIFIED_TEXT, "206"},
-                                          {"Tue, 14 Nov 2023 22:13:19 GMT", "200"}, {"W/\"6553f100.1f-15\"", "200"}};
+    static const char *const rows[][2] = {{"\"6553f100.1f-15\"", "206"},
+                                          {"\"x\"", "200"},
+                                          {MODIFIED_TEXT, "206"},
+                                          {"Tue, 14 Nov 2023 22:13:19 GMT", "200"},
+                                          {"W/\"6553f100.1f-15\"", "200"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *const fields[][2] = {{"Range", "bytes=0-3"}, {"If-Range", rows[i][0]}};
         struct req *r = answered(asked("GET", "/style.css", fields, 2));
@@ -277,22 +290,13 @@ T(without_descriptors_for_the_parts_the_whole_is_sent)
 {
     static const char *const field[][2] = {{"Range", "bytes=0-3,5-10"}};
     struct req *r = asked("GET", "/style.css", field, 1);
-    int held[4096], n = 0;
 
-    while (n < 4096 && (held[n] = dup(0)) >= 0)
-        n++;
-    bool full = n < 4096;
-    if (full)
-        answered(r);
-    while (n > 0)
-        close(held[--n]);
-    if (full) {
-        assert_int_equal(recorded.status, 200);
-        assert_string_equal(recorded.body, "site/public/style.css");
-    }
+    tree_no_descriptors(true);
+    static_answer(r);
+    tree_no_descriptors(false);
+    assert_int_equal(recorded.status, 200);
+    assert_string_equal(recorded.body, "site/public/style.css");
     tree_req_free(r);
-    if (!full)
-        skip();
 }
 
 // ---- precompressed siblings ----
@@ -316,9 +320,9 @@ T(the_sibling_the_client_likes_best_is_sent)
     sibling("site/public/a.js.br", "brotli", MODIFIED);
     sibling("site/public/a.js.gz", "gzip", MODIFIED + 5);
     static const char *const rows[][3] = {
-        {"gzip, br", "brotli", "br"},       {"gzip", "gzip", "gzip"},           {"gzip;q=1, br;q=0.5", "gzip", "gzip"},
-        {"br;q=0, gzip", "gzip", "gzip"},   {"zstd", "plain", ""},              {"identity", "plain", ""},
-        {"zstd, gzip;q=0.1", "gzip", "gzip"}, {"*", "brotli", "br"},            {"", "plain", ""},
+        {"gzip, br", "brotli", "br"},         {"gzip", "gzip", "gzip"}, {"gzip;q=1, br;q=0.5", "gzip", "gzip"},
+        {"br;q=0, gzip", "gzip", "gzip"},     {"zstd", "plain", ""},    {"identity", "plain", ""},
+        {"zstd, gzip;q=0.1", "gzip", "gzip"}, {"*", "brotli", "br"},    {"", "plain", ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct req *r = get_with("/a.js", "Accept-Encoding", rows[i][0]);
@@ -468,11 +472,12 @@ T(a_file_named_by_php_is_sent_whatever_the_method)
 
 WITH_TREE(S(a_file_is_sent_with_its_type_length_and_validators), S(head_says_what_get_would), S(empty_files_are_answers_too),
           S(tags_differ_when_anything_about_the_file_does), S(a_time_to_come_is_not_claimed), S(conditions_spare_the_body),
-          S(how_long_to_keep_goes_with_200_and_304_not_with_errors), S(one_range_is_a_part), S(ranges_that_mean_nothing_are_ignored),
-          S(a_range_outside_the_file_is_416), S(several_ranges_are_a_multipart), S(a_head_request_has_no_ranges),
-          S(a_range_of_another_state_of_the_file_is_the_whole), S(a_transport_that_takes_too_little_is_cut_not_left_short),
-          S(without_descriptors_for_the_parts_the_whole_is_sent), P(the_sibling_the_client_likes_best_is_sent),
-          P(ranges_are_of_what_is_sent), P(a_sibling_older_than_the_file_is_not_sent), P(siblings_obey_the_rules_for_files),
+          S(how_long_to_keep_goes_with_200_and_304_not_with_errors), S(one_range_is_a_part),
+          S(ranges_that_mean_nothing_are_ignored), S(a_range_outside_the_file_is_416), S(several_ranges_are_a_multipart),
+          S(a_head_request_has_no_ranges), S(a_range_of_another_state_of_the_file_is_the_whole),
+          S(a_transport_that_takes_too_little_is_cut_not_left_short), S(without_descriptors_for_the_parts_the_whole_is_sent),
+          P(the_sibling_the_client_likes_best_is_sent), P(ranges_are_of_what_is_sent),
+          P(a_sibling_older_than_the_file_is_not_sent), P(siblings_obey_the_rules_for_files),
           P(pictures_and_files_without_siblings_stay_as_they_are), P(a_sibling_that_vanished_since_the_hint_is_no_error),
           S(fields_that_are_there_already_win), S(an_own_type_is_each_parts_type), P(vary_is_added_to_not_replaced),
           S(a_file_named_by_php_is_sent_whatever_the_method))

@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -32,6 +33,24 @@ void tree_write(const char *below, const char *text)
     must(fd >= 0 && fd_write_all(fd, text, strlen(text)) == 0);
     close(fd);
     free(path);
+}
+
+void tree_no_descriptors(bool on)
+{
+    static rlim_t before;
+    struct rlimit limit;
+
+    must(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    if (on) {
+        int lowest = dup(0); // all below it are in use
+        must(lowest >= 0);
+        close(lowest);
+        before = limit.rlim_cur;
+        limit.rlim_cur = (rlim_t)lowest;
+    } else {
+        limit.rlim_cur = before;
+    }
+    must(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 }
 
 static void make_folder(const char *below)
@@ -73,25 +92,76 @@ static void own(const char *below, uid_t uid)
 }
 
 static const char *const folders[] = {
-    "site",           "site/public",          "site/public/dir",         "site/public/pages",       "site/public/nothing",
-    "site/public/foo.php", "site/public/uploads", "site/public/.git",    "site/public/.well-known", "site/public/.well-known/acme",
-    "site/.git",      "site/config",          "outside",                 "outside/.ssh",            "store",
-    "site/public/private", "site/public/sp ace", "site/public/admin",    "site/.var",               "site/public/i..",
+    "site",
+    "site/public",
+    "site/public/dir",
+    "site/public/pages",
+    "site/public/nothing",
+    "site/public/foo.php",
+    "site/public/uploads",
+    "site/public/.git",
+    "site/public/.well-known",
+    "site/public/.well-known/acme",
+    "site/.git",
+    "site/config",
+    "outside",
+    "outside/.ssh",
+    "store",
+    "site/public/private",
+    "site/public/sp ace",
+    "site/public/admin",
+    "site/.var",
+    "site/public/i..",
 };
 
 static const char *const files[] = {
-    "site/public/index.php",     "site/public/hello.php",        "site/public/style.css",     "site/public/app.js",
-    "site/public/photo.jpg",     "site/public/dir/index.php",    "site/public/pages/index.html", "site/public/foo.php/in.css",
-    "site/public/uploads/evil.php", "site/public/uploads/photo.jpg", "site/public/.git/config", "site/public/.env",
-    "site/public/.well-known/acme/token", "site/public/.well-known/.secret", "site/.git/config", "site/config/db.php",
-    "outside/out.txt",           "outside/lib.php",              "outside/.hidden.txt",       "outside/.ssh/id_rsa",
-    "store/file.bin",            "store/upload.php",             "site/public/private/x.txt", "site/public/UPPER.PHP",
-    "site/public/page.phtml",    "site/public/old.php5",         "site/public/a.phps",        "site/public/lib.inc",
-    "site/public/index.php~",    "site/public/index.php.bak",    "site/public/x.php.orig",    "site/public/x.php.swp",
-    "site/public/dot.php.",      "site/public/space.php ",       "site/public/x.php.txt",     "site/public/x.PhP.save",
-    "site/public/index.php.html", "site/public/sp ace/a b.css",  "site/public/admin/page.php", "site/public/\xc3\xa4.css",
-    "site/public/x.phpunit.js",  "site/public/php",              "site/public/incl.css",      "site/.var/doc.pdf",
-    "site/public/index.html",    "site/public/uploads/.user.ini", "site/public/x.php\xc5\xbf",
+    "site/public/index.php",
+    "site/public/hello.php",
+    "site/public/style.css",
+    "site/public/app.js",
+    "site/public/photo.jpg",
+    "site/public/dir/index.php",
+    "site/public/pages/index.html",
+    "site/public/foo.php/in.css",
+    "site/public/uploads/evil.php",
+    "site/public/uploads/photo.jpg",
+    "site/public/.git/config",
+    "site/public/.env",
+    "site/public/.well-known/acme/token",
+    "site/public/.well-known/.secret",
+    "site/.git/config",
+    "site/config/db.php",
+    "outside/out.txt",
+    "outside/lib.php",
+    "outside/.hidden.txt",
+    "outside/.ssh/id_rsa",
+    "store/file.bin",
+    "store/upload.php",
+    "site/public/private/x.txt",
+    "site/public/UPPER.PHP",
+    "site/public/page.phtml",
+    "site/public/old.php5",
+    "site/public/a.phps",
+    "site/public/lib.inc",
+    "site/public/index.php~",
+    "site/public/index.php.bak",
+    "site/public/x.php.orig",
+    "site/public/x.php.swp",
+    "site/public/dot.php.",
+    "site/public/space.php ",
+    "site/public/x.php.txt",
+    "site/public/x.PhP.save",
+    "site/public/index.php.html",
+    "site/public/sp ace/a b.css",
+    "site/public/admin/page.php",
+    "site/public/\xc3\xa4.css",
+    "site/public/x.phpunit.js",
+    "site/public/php",
+    "site/public/incl.css",
+    "site/.var/doc.pdf",
+    "site/public/index.html",
+    "site/public/uploads/.user.ini",
+    "site/public/x.php\xc5\xbf",
 };
 
 static const char *const links[][2] = {
@@ -119,6 +189,7 @@ static const char *const links[][2] = {
     {"folder", "pages/"},
     {"notfolder", "style.css/"},
     {"self.css", "./pages/../style.css"},
+    {"here", "."},
     {"null.txt", "/dev/null"},
 };
 

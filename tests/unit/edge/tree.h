@@ -6,12 +6,14 @@
 
 #include "edge/req.h"
 
-extern char tree_dir[64];  // holds site/ (the application), site/public/ (the document root), outside/, store/
-extern bool tree_is_root;  // links and files of two owners could be made
+extern char tree_dir[64]; // holds site/ (the application), site/public/ (the document root), outside/, store/
+extern bool tree_is_root; // links and files of two owners could be made
 
 void tree_make(void);
 void tree_remove(void);
 char *tree_path(const char *below); // malloc'ed
+// While on, the process can have no more descriptors (EMFILE).
+void tree_no_descriptors(bool on);
 void tree_write(const char *below, const char *text);
 
 // What the request was answered with.
