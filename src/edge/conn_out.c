@@ -23,6 +23,7 @@
 
 #define FILE_ROUND_BYTES (1 << 20) // of a file at once, so that one fast client does not hold up the others
 #define SMALL_FILE_BYTES (16 << 10) // read and sent with the head in one call: cheaper than two calls and a cork
+#define SPOOL_PIECE_BYTES (64 << 10)
 
 struct out_seg {
     struct out_seg *next;
@@ -178,6 +179,16 @@ static void send_or_queue(struct conn *c, struct iovec *iov, int n)
     blocked(c);
 }
 
+// Like sendfile, but by copying. sendfile lends the file's pages to the socket: what is punched out of a spool file while it
+// is still on its way (on loopback even after it is acknowledged) would arrive as zeros.
+static ssize_t send_copied(struct conn *c, const struct out_seg *s, size_t n)
+{
+    static char piece[SPOOL_PIECE_BYTES];
+    ssize_t got = pread(s->fd, piece, n < sizeof piece ? n : sizeof piece, s->at);
+
+    return got <= 0 ? got : send(c->watch.fd, piece, (size_t)got, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 // Sends from a file segment. Returns 1 when it is done, 0 when the socket is full, -1 when it broke.
 static int send_file(struct conn *c, struct out_seg *s)
 {
@@ -187,7 +198,8 @@ static int send_file(struct conn *c, struct out_seg *s)
         if (round <= 0)
             return 0; // others' turn; the socket is writable, so the loop comes back at once
         off_t at = s->at;
-        ssize_t w = sendfile(c->watch.fd, s->fd, &at, (size_t)(s->left < round ? s->left : round));
+        size_t n = (size_t)(s->left < round ? s->left : round);
+        ssize_t w = s->spool ? send_copied(c, s, n) : sendfile(c->watch.fd, s->fd, &at, n);
         if (w < 0 && errno == EINTR)
             continue;
         if (w < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
