@@ -9,7 +9,6 @@ import re
 import signal
 import socket
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "apps"))
 import servers  # noqa: E402
@@ -80,9 +79,9 @@ class Server:
             self.stop()
             raise
 
-    def launch(self, argv, is_up=None, **kwargs):
+    def launch(self, argv, is_up=None):
         name = pathlib.Path(argv[0]).name
-        p = servers.Process(argv, self.folder / f"{name}.out", name, **kwargs)
+        p = servers.Process(argv, self.folder / f"{name}.out", name)
         self.procs.append(p)
         p.wait_for(is_up or self.accepts)
 
@@ -235,10 +234,7 @@ class Plimsoll(Server):
             f"[site default]\nserver_name = {HOST.partition(':')[0]}\nroot = {self.site.root}\nfront_controller = "
             f"{self.site.front_controller or 'off'}\naccess_log = {self.folder}/access.log\n"
             f"[pool default]\npm.max_children = {WORKERS}\n")
-        env = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL") and k not in (
-            "PORT", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID")}
-        self.started = time.perf_counter()
-        self.launch([servers.BINARY, "serve", self.site.dir, "-c", self.folder / "plimsoll.conf"], self.is_ready, env=env)
+        self.launch([servers.BINARY, "serve", self.site.dir, "-c", self.folder / "plimsoll.conf"], self.is_ready)
 
     def is_ready(self):
         try:
