@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // [route] sections: which of them match a path, and what they set. Runs in the edge.
-// Of each setting the first matching rule that sets it wins, and a header name is set by one rule only. Access is different:
-// every matching rule that denies denies, so no rule can open by accident what another (a built-in one) closes.
+// Of each setting the first matching rule that sets it wins; a header name is set by one rule only. Built-in denies hold on
+// top of that: `path = /*, allow = 10.0.0.0/8` must not open to the office what the application's .htaccess closes to all.
+// A file has up to three paths (asked for, script, resolved): each is matched for itself, and one denial is enough.
 #include <stdio.h>
 #include <time.h>
 
@@ -96,14 +97,18 @@ unsigned route__rules_match(struct req *r, struct rules *m, struct str path, boo
     const struct conf *c = route__tables.conf;
     enum tristate php = UNSET;
     unsigned status = 0;
+    bool access_is_set = false;
 
     for (size_t i = 0; i < c->n_routes; i++) {
         const struct conf_route *rule = &c->routes[i];
         const char *glob = is_of_site(rule, r->site) ? matching_glob(rule, path) : NULL;
         if (!glob)
             continue;
-        if (!m->internal && is_denied(r, rule))
-            status = 403;
+        if ((rule->deny || rule->allow.n) && (rule->builtin || !access_is_set)) {
+            if (!m->internal && is_denied(r, rule))
+                status = 403;
+            access_is_set |= !rule->builtin;
+        }
         if (rule->internal && !m->internal && !inside && !status)
             status = 404;
         if (php == UNSET)

@@ -68,27 +68,44 @@ T(the_first_rule_that_sets_php_wins)
     assert_string_equal(get("plain.test", "/uploads/evil.php/x"), "403"); // the URL is another path, only /uploads/* matches
 }
 
-T(denied_is_denied_whatever_other_rules_say)
+T(the_first_rule_about_access_decides)
 {
-    struct cidr ours;
-    ours.bits = 120;
+    static char picture[] = "/uploads/photo.jpg";
+    static char *g_picture = picture;
+    struct cidr ours = {.bits = 120};
     assert_true(addr_parse("192.0.2.0", ours.addr));
-    rule(&g_all)->allow = (struct conf_cidrs){&ours, 1};
-    rule(&g_dir)->deny = true;
-    struct conf_route *both = rule(&g_uploads);
+    rule(&g_picture)->allow = (struct conf_cidrs){&ours, 1};
+    rule(&g_uploads)->deny = true;
+    struct conf_route *both = rule(&g_dir);
     both->deny = true;
     both->allow = (struct conf_cidrs){&ours, 1};
     restart();
-    assert_string_equal(get("plain.test", "/dir/index.php"), "403");
-    assert_string_equal(get("plain.test", "/dir/"), "403");
-    assert_string_equal(get("plain.test", "/dir/index.php/x"), "403");
-    assert_string_equal(get("plain.test", "/dir"), "301 /dir/");
     assert_string_equal(get("plain.test", "/uploads/photo.jpg"), "file /uploads/photo.jpg");
     assert_string_equal(get("plain.test", "/pic.jpg"), "file /pic.jpg");
-    ours.addr[15] = 200; // another /24's
-    ours.addr[14] = 77;
+    assert_string_equal(get("plain.test", "/uploads/"), "403");
+    assert_string_equal(get("plain.test", "/uploads/evil.php"), "403");
+    assert_string_equal(get("plain.test", "/uploads/evil.php/x"), "403");
+    assert_string_equal(get("plain.test", "/up.php"), "403");
+    assert_string_equal(get("plain.test", "/dir/"), "php /dir/index.php");
+    ours.addr[14] = 77; // somebody else's network
     assert_string_equal(get("plain.test", "/uploads/photo.jpg"), "403");
-    assert_string_equal(get("plain.test", "/hello.php"), "403");
+    assert_string_equal(get("plain.test", "/pic.jpg"), "403");
+    assert_string_equal(get("plain.test", "/dir/"), "403");
+    assert_string_equal(get("plain.test", "/dir/index.php/x"), "403");
+    assert_string_equal(get("plain.test", "/dir"), "301 /dir/"); // not below /dir/
+    assert_string_equal(get("plain.test", "/hello.php"), "php /hello.php");
+}
+
+T(no_rule_opens_what_a_built_in_one_closes)
+{
+    struct cidr ours = {.bits = 120};
+    assert_true(addr_parse("192.0.2.0", ours.addr));
+    rule(&g_all)->allow = (struct conf_cidrs){&ours, 1};
+    struct conf_route *builtin = rule(&g_dir);
+    builtin->deny = builtin->builtin = true;
+    restart();
+    assert_string_equal(get("plain.test", "/dir/index.php"), "403");
+    assert_string_equal(get("plain.test", "/hello.php"), "php /hello.php");
 }
 
 T(a_link_into_a_denied_folder_is_denied)
@@ -263,8 +280,8 @@ T(header_names_are_set_by_one_rule)
 }
 
 WITH_TREE(S(php_off_stops_scripts_by_any_name), S(php_off_leaves_a_folders_page), S(the_first_rule_that_sets_php_wins),
-          S(denied_is_denied_whatever_other_rules_say), S(a_link_into_a_denied_folder_is_denied),
-          S(the_ninth_matching_rule_still_denies), S(internal_paths_are_reached_by_the_server_only),
-          S(a_rules_root_stands_for_the_fixed_part_and_no_more), S(a_rules_root_runs_scripts_only_when_told),
-          S(rules_hold_for_their_site_only), S(redirects_fill_in_their_variables),
+          S(the_first_rule_about_access_decides), S(no_rule_opens_what_a_built_in_one_closes),
+          S(a_link_into_a_denied_folder_is_denied), S(the_ninth_matching_rule_still_denies),
+          S(internal_paths_are_reached_by_the_server_only), S(a_rules_root_stands_for_the_fixed_part_and_no_more),
+          S(a_rules_root_runs_scripts_only_when_told), S(rules_hold_for_their_site_only), S(redirects_fill_in_their_variables),
           S(settings_come_from_the_first_rule_then_site_and_pool), S(header_names_are_set_by_one_rule))
