@@ -123,9 +123,14 @@ void req_head(struct req *r, unsigned status, const struct field *fields, size_t
 
     if (n)
         memcpy(all, fields, n * sizeof *all);
-    for (unsigned i = 0; i < r->n_extra; i++)
-        if (r->extra[i].id == FIELD_SET_COOKIE || !has_field(fields, n, &r->extra[i]))
-            all[total++] = r->extra[i];
+    for (unsigned i = 0; i < r->n_extra; i++) {
+        const struct field *f = &r->extra[i];
+        bool keeps = f->id == FIELD_EXPIRES || f->id == FIELD_CACHE_CONTROL;
+        if (status >= 400 && keeps)
+            continue; // meant for what the path usually gives, not for its errors
+        if (f->id == FIELD_SET_COOKIE || !has_field(fields, n, f))
+            all[total++] = *f;
+    }
     all[total++] = (struct field){STR("X-Request-Id"), str_from(r->id), FIELD_X_REQUEST_ID};
     r->head_sent = true;
     r->status = status;
