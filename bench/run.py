@@ -269,12 +269,13 @@ class Bench:
                 done += self.wrk(server, "/hello.php", "report.lua", 2 if self.options.quick else 10)["requests"]
                 progress(f"leak: {done} requests")
             after = self.held(server)
+            names = {pid: f"{pid} {self.peers.command(pid)}" for pid in server.pids()}
         finally:
             server.stop()
         assert before.keys() == after.keys(), f"processes changed: {before} {after}"
-        growth = {f"{pid} {self.peers.command(pid)}" if isinstance(pid, int) else pid: after[pid] - before[pid] for pid in before}
+        growth = {names.get(pid, pid): after[pid] - before[pid] for pid in before}
         self.results["leak"] = {"requests": done, "growth_kib": growth}
-        self.values["leak.kib"] = sum(growth.values())
+        self.values["leak.kib"] = sum(max(0, kib) for kib in growth.values())  # one that shrank pays for no other
 
     def held(self, server):
         each = {pid: self.peers.memory(pid) for pid in server.pids()}
