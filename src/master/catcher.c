@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// What PHP says on its standard error. Runs in the master. Owns the read end of a pool's pipe.
+// Invariant: whatever a script writes there, the master reads at most one buffer a turn and logs at most RATE lines a second.
+#include "master/catcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "base/fdio.h"
+#include "base/log.h"
+#include "base/loop.h"
+
+#define LINE_MAX_BYTES 4096
+#define RATE 100 // lines a second
+#define LAST_BYTES 2048
+
+struct catcher {
+    struct watch watch;
+    int fd;
+    bool quiet, released, at_end;
+    char role[64];
+    char line[LINE_MAX_BYTES];
+    size_t n;
+    uint64_t second;
+    unsigned in_second, dropped;
+    char last[LAST_BYTES + 1];
+    size_t last_n;
+};
+
+static void say_dropped(struct catcher *c)
+{
+    if (c->dropped)
+        log_as(LOG_LEVEL_WARNING, c->role, "%u more lines were dropped", c->dropped);
+    c->dropped = 0;
+}
+
+static void on_line(struct catcher *c)
+{
+    uint64_t second = clock_ms() / 1000;
+
+    if (!c->n || c->quiet)
+        goto out;
+    if (second != c->second) {
+        say_dropped(c);
+        c->second = second;
+        c->in_second = 0;
+    }
+    if (c->in_second++ < RATE)
+        log_as(LOG_LEVEL_WARNING, c->role, "said: %.*s", (int)c->n, c->line);
+    else
+        c->dropped++;
+out:
+    c->n = 0;
+}
+
+static void keep_last(struct catcher *c, const char *p, size_t n)
+{
+    if (n >= LAST_BYTES) {
+        p += n - LAST_BYTES;
+        n = LAST_BYTES;
+    }
+    if (c->last_n + n > LAST_BYTES) {
+        size_t drop = c->last_n + n - LAST_BYTES;
+        memmove(c->last, c->last + drop, c->last_n - drop);
+        c->last_n -= drop;
+    }
+    memcpy(c->last + c->last_n, p, n);
+    c->last_n += n;
+    c->last[c->last_n] = '\0';
+}
+
+// False at the end of file, or when there is nothing now.
+static bool read_some(struct catcher *c)
+{
+    char buf[8192];
+
+    ssize_t n = read(c->fd, buf, sizeof buf);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    if (n <= 0) {
+        on_line(c);
+        say_dropped(c);
+        loop_del(&c->watch);
+        fd_close(&c->fd);
+        c->at_end = true;
+        return false;
+    }
+    keep_last(c, buf, (size_t)n);
+    for (ssize_t i = 0; i < n; i++) {
+        if (buf[i] == '\n') {
+            on_line(c);
+            continue;
+        }
+        if (c->n == sizeof c->line)
+            on_line(c); // a longer one is broken up
+        c->line[c->n++] = buf[i];
+    }
+    return true;
+}
+
+static void on_readable(struct watch *w, uint32_t events)
+{
+    struct catcher *c = container_of(w, struct catcher, watch);
+
+    (void)read_some(c);
+    if (c->at_end && c->released)
+        free(c);
+}
+
+struct catcher *catcher_new(const char *pool, int *ret_write_fd)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return NULL;
+    struct catcher *c = xcalloc(1, sizeof *c);
+    c->fd = fds[0];
+    snprintf(c->role, sizeof c->role, "pool %s", pool);
+    int rc = fd_set_nonblock(c->fd, true);
+    if (!rc)
+        rc = loop_add(&c->watch, c->fd, EPOLLIN, on_readable);
+    if (rc) {
+        close(fds[0]);
+        close(fds[1]);
+        free(c);
+        errno = -rc;
+        return NULL;
+    }
+    *ret_write_fd = fds[1];
+    return c;
+}
+
+void catcher_set_quiet(struct catcher *c, bool quiet)
+{
+    c->quiet = quiet;
+}
+
+const char *catcher_last_words(struct catcher *c)
+{
+    for (int i = 0; i < 8 && !c->at_end && read_some(c); i++)
+        ;
+    while (c->last_n && c->last[c->last_n - 1] == '\n')
+        c->last[--c->last_n] = '\0';
+    return c->last;
+}
+
+void catcher_release(struct catcher *c)
+{
+    if (!c)
+        return;
+    c->released = true;
+    if (c->at_end)
+        free(c);
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// A configuration being served, from its start to its last process. Runs in the master. Owns the configuration, its
+// references to listeners, its logs, its edge and its pools.
+// Invariant: states only go forward (starting, ready, draining, closing); in CLOSING nothing is started any more, and the
+// service is freed in a turn of its own once its last process is reaped.
+#include "master/master_int.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/die.h"
+#include "base/log.h"
+
+#define START_LIMIT_MS 60000
+
+struct service *service_new(struct conf *conf, bool first)
+{
+    struct service *svc = xcalloc(1, sizeof *svc);
+
+    svc->conf = conf;
+    svc->first = first;
+    svc->generation = ++master.last_generation;
+    svc->logs = LOGS_INIT;
+    svc->edge.peer = PEER_INIT;
+    svc->pools = xcalloc(conf->n_pools, sizeof *svc->pools);
+    for (size_t i = 0; i < conf->n_pools; i++)
+        pool_init(&svc->pools[i], svc, (uint32_t)i);
+    svc->next = master.services;
+    master.services = svc;
+    return svc;
+}
+
+void service_free(struct service *svc)
+{
+    for (struct service **at = &master.services; *at; at = &(*at)->next)
+        if (*at == svc) {
+            *at = svc->next;
+            break;
+        }
+    if (master.current == svc)
+        master.current = NULL;
+    for (size_t i = 0; i < svc->conf->n_pools; i++)
+        pool_done(&svc->pools[i]);
+    for (size_t i = 0; i < svc->n_listeners; i++)
+        listener_unref(svc->listeners[i]);
+    listener_unref(svc->admin);
+    timer_clear(&svc->limit);
+    timer_clear(&svc->gone);
+    timer_clear(&svc->edge.respawn);
+    logs_close(&svc->logs);
+    free(svc->listeners);
+    free(svc->pools);
+    conf_free(svc->conf);
+    free(svc);
+}
+
+static void on_start_limit(struct timer *t)
+{
+    struct service *svc = container_of(t, struct service, limit);
+    service_fail(svc, EXIT_PHP, "it was not ready within %d s", START_LIMIT_MS / 1000);
+}
+
+static void start_edge(struct service *svc)
+{
+    int rc = edge_start(svc);
+    if (rc)
+        service_fail(svc, EXIT_FAILED, "the edge could not be started: %s", strerror(-rc));
+}
+
+// PHP takes longest: molds go first, and at the first start the edge comes up beside them. A reload's edge waits for
+// workers, because it takes connections from its first moment on.
+void service_start(struct service *svc)
+{
+    timer_set(&svc->limit, on_start_limit, START_LIMIT_MS);
+    for (size_t i = 0; i < svc->conf->n_pools && svc->state == SERVICE_STARTING; i++)
+        pool_start(&svc->pools[i]);
+    if (svc->first && svc->state == SERVICE_STARTING)
+        start_edge(svc);
+}
+
+void service_check(struct service *svc)
+{
+    if (svc->state != SERVICE_STARTING)
+        return;
+    for (size_t i = 0; i < svc->conf->n_pools; i++)
+        if (!svc->pools[i].n_live)
+            return;
+    if (!svc->edge.pid) {
+        start_edge(svc);
+        return;
+    }
+    if (!svc->edge.ready)
+        return;
+    svc->state = SERVICE_READY;
+    timer_clear(&svc->limit);
+    master_on_ready(svc);
+}
+
+void service_fail(struct service *svc, int code, const char *fmt, ...)
+{
+    char text[6000];
+    va_list ap;
+
+    if (svc->state != SERVICE_STARTING)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    bool edge_accepts = svc->edge.ready && !svc->first;
+    if (edge_accepts)
+        service_drain(svc, 1000, false); // it may hold requests: they get their 503
+    else
+        service_close(svc, 0);
+    master_on_failure(svc, code, text);
+}
+
+void service_drain(struct service *svc, unsigned deadline_ms, bool keep_idle)
+{
+    struct msg_drain body = {deadline_ms, keep_idle};
+
+    if (svc->state == SERVICE_CLOSING)
+        return;
+    if (!svc->edge.pid || !peer_send(&svc->edge.peer, MSG_DRAIN, &body, NULL, 0)) {
+        service_close(svc, 0);
+        return;
+    }
+    svc->state = SERVICE_DRAINING;
+    svc->edge.draining = true;
+    timer_clear(&svc->limit);
+    board_proc_set_state(svc->edge.row, BOARD_LEAVING);
+}
+
+void service_kill(struct service *svc)
+{
+    if (svc->edge.pid)
+        kill(svc->edge.pid, SIGKILL);
+    for (size_t i = 0; i < svc->conf->n_pools; i++) {
+        for (struct mold *m = svc->pools[i].molds; m; m = m->next)
+            kill(m->pid, SIGKILL);
+        for (struct worker *w = svc->pools[i].workers; w; w = w->next)
+            if (w->pid)
+                kill(w->pid, SIGKILL);
+    }
+}
+
+static void on_leftover_limit(struct timer *t)
+{
+    service_kill(container_of(t, struct service, limit));
+}
+
+// A worker may still be at work after its answer (fastcgi_finish_request): as long as its pool's limits allow.
+static unsigned leftover_limit(const struct service *svc)
+{
+    unsigned limit = 5000;
+
+    for (size_t i = 0; i < svc->conf->n_pools; i++) {
+        const struct conf_pool *c = &svc->conf->pools[i];
+        unsigned ms = c->request_terminate_timeout_ms ? c->request_terminate_timeout_ms : c->read_timeout_ms;
+        limit = ms > limit ? ms : limit;
+    }
+    return limit;
+}
+
+void service_close(struct service *svc, unsigned leftover_ms)
+{
+    if (svc->state == SERVICE_CLOSING)
+        return;
+    svc->state = SERVICE_CLOSING;
+    timer_clear(&svc->edge.respawn);
+    if (svc->edge.pid) {
+        peer_close(&svc->edge.peer);
+        kill(svc->edge.pid, SIGKILL);
+    }
+    for (size_t i = 0; i < svc->conf->n_pools; i++)
+        pool_close(&svc->pools[i]);
+    timer_set(&svc->limit, on_leftover_limit, leftover_ms ? leftover_ms : leftover_limit(svc));
+    service_maybe_gone(svc);
+}
+
+static void on_gone(struct timer *t)
+{
+    struct service *svc = container_of(t, struct service, gone);
+
+    if (svc->edge.pid)
+        return;
+    for (size_t i = 0; i < svc->conf->n_pools; i++)
+        if (svc->pools[i].molds || svc->pools[i].workers)
+            return;
+    master_on_gone(svc);
+}
+
+// In a turn of its own: the caller may hold pointers into the service.
+void service_maybe_gone(struct service *svc)
+{
+    if (svc->state == SERVICE_CLOSING)
+        timer_set(&svc->gone, on_gone, 0);
+}
