@@ -76,7 +76,9 @@ static size_t take_orders(struct field *fields, size_t n, struct orders *o)
             o->sendfile = f.value;
             continue;
         case FIELD_X_ACCEL_BUFFERING:
+        case FIELD_X_ACCEL_CHARSET:
         case FIELD_X_ACCEL_EXPIRES:
+        case FIELD_X_ACCEL_LIMIT_RATE:
             continue;
         case FIELD_CONTENT_LENGTH:
             if (str_to_u64(f.value, &v) && v <= INT64_MAX && (o->length < 0 || o->length == (int64_t)v))
@@ -128,6 +130,11 @@ void php_response_head(struct worker *w, struct req *r, unsigned status, const c
                         STR_ARG(o.sendfile));
             req_fail(r, 404, "X-Sendfile names a file that may not be sent");
         }
+        return;
+    }
+    if (o.status < 200) { // as a final status it would leave the client waiting for one
+        log_warning("request %s: the script answers with status %u, which is no final one", r->id, o.status);
+        req_fail(r, 502, "the script gave a 1xx status");
         return;
     }
     if (o.bad_length)

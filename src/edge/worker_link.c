@@ -15,22 +15,46 @@
 #include "http/uri.h"
 #include "ipc/job.h"
 
+#define KILL_AGAIN_MS 50
+// BODY messages that may lie unread in a channel: far fewer than it holds, so that END and SPACE always find room.
+#define BODY_MESSAGES_MAX 32
+
 static void on_read_timer(struct timer *t);
 static void on_terminate_timer(struct timer *t);
 
 // ---- limits of time ----
 
+static void ask_to_kill(struct worker *w);
+
+static void on_kill_again(struct timer *t)
+{
+    ask_to_kill(container_of(t, struct worker, read_timer));
+}
+
+static void ask_to_kill(struct worker *w)
+{
+    struct msg_worker_kill kill = {.worker_id = w->id, .end = w->kill_end};
+    int rc = msg_send(edge.master_fd, MSG_WORKER_KILL, &kill, NULL, 0, NULL, 0);
+
+    if (rc == -EAGAIN) // many at once: an order to kill must not get lost
+        timer_set(&w->read_timer, on_kill_again, KILL_AGAIN_MS);
+    else if (rc)
+        log_error("worker %d can't be ended: the master does not listen: %s", w->pid, strerror(-rc));
+}
+
 void worker__kill(struct worker *w, enum worker_end why)
 {
-    struct msg_worker_kill kill = {.worker_id = w->id, .end = why};
-
-    if (w->killed)
+    if (w->killed || w->gone)
         return;
     w->killed = true;
     w->kill_end = why;
-    int rc = msg_send(edge.master_fd, MSG_WORKER_KILL, &kill, NULL, 0, NULL, 0);
-    if (rc)
-        log_error("worker %d can't be ended: the master does not listen: %s", w->pid, strerror(-rc));
+    ask_to_kill(w);
+}
+
+static void wait_for_worker(struct worker *w)
+{
+    if (w->read_timeout_ms && !w->killed)
+        timer_set(&w->read_timer, on_read_timer, w->read_timeout_ms);
 }
 
 static void time_is_up(struct worker *w, enum worker_end why, const char *reason)
@@ -43,6 +67,7 @@ static void time_is_up(struct worker *w, enum worker_end why, const char *reason
         r->worker = NULL;
         req_fail(r, 504, reason);
     }
+    worker__resume(w); // what waited for the client is thrown away
 }
 
 static void on_read_timer(struct timer *t)
@@ -51,8 +76,8 @@ static void on_read_timer(struct timer *t)
 
     if (w->state != WORKER_BUSY || w->answered || w->killed || !w->read_timeout_ms)
         return;
-    if (w->body_left || w->head_left || w->streaming) {
-        // It is the client that is slow: the worker can't go on.
+    if (w->body_left || w->head_left || (w->streaming && w->body_room == CHAN_BODY_BYTES)) {
+        // It is the client that is slow: the worker can't go on. (With bytes of the body before it, it could.)
         timer_set(t, on_read_timer, w->read_timeout_ms);
         return;
     }
@@ -86,6 +111,25 @@ static struct str number_text(char buf[24], uint64_t v)
     return (struct str){p, n};
 }
 
+// As nginx has it: the site's first name, whatever the client calls it. Where that is no name, what the client says.
+static struct str server_name(const struct req *r)
+{
+    const struct conf_list *names = &r->site->server_name;
+
+    return names->n && names->v[0][0] != '*' && strcmp(names->v[0], "_") != 0 ? str_from(names->v[0]) : r->host;
+}
+
+// The client's fields. HTTP_HOST is the effective authority: an absolute-form target's, or what a trusted proxy says.
+static size_t job_fields(const struct req *r, struct job_field fields[JOB_FIELDS_MAX])
+{
+    must(r->n_fields <= JOB_FIELDS_MAX);
+    for (size_t i = 0; i < r->n_fields; i++) {
+        bool is_host = r->fields[i].id == FIELD_HOST && r->authority.n;
+        fields[i] = (struct job_field){r->fields[i].name, is_host ? r->authority : r->fields[i].value};
+    }
+    return r->n_fields;
+}
+
 static size_t encode_request(struct worker *w, struct req *r, uint64_t body_n)
 {
     struct job_field fields[JOB_FIELDS_MAX];
@@ -93,10 +137,7 @@ static size_t encode_request(struct worker *w, struct req *r, uint64_t body_n)
     struct job j = {.fields = fields};
     struct str *v = j.var;
 
-    must(r->n_fields <= JOB_FIELDS_MAX);
-    for (size_t i = 0; i < r->n_fields; i++)
-        fields[i] = (struct job_field){r->fields[i].name, r->fields[i].value};
-    j.n_fields = r->n_fields;
+    j.n_fields = job_fields(r, fields);
     v[JOB_QUERY_STRING] = r->query;
     v[JOB_REQUEST_METHOD] = r->method;
     v[JOB_CONTENT_TYPE] = req_field(r, FIELD_CONTENT_TYPE);
@@ -115,7 +156,7 @@ static size_t encode_request(struct worker *w, struct req *r, uint64_t body_n)
     v[JOB_REMOTE_USER] = r->remote_user;
     v[JOB_SERVER_ADDR] = str_from(r->peer->server_addr);
     v[JOB_SERVER_PORT] = r->server_port_text.n ? r->server_port_text : number_text(server_port, r->peer->server_port);
-    v[JOB_SERVER_NAME] = r->host;
+    v[JOB_SERVER_NAME] = server_name(r);
     v[JOB_REDIRECT_STATUS] = STR("200");
     v[JOB_SCRIPT_FILENAME] = r->script_filename;
     v[JOB_PATH_INFO] = r->path_info;
@@ -169,6 +210,7 @@ bool worker__give(struct worker *w, struct req *r)
     w->streaming = stream;
     w->body_pos = 0;
     w->body_room = CHAN_BODY_BYTES;
+    w->body_untold = w->body_messages = 0;
     w->read_timeout_ms = r->read_timeout_ms;
     w->terminate_at_ms = r->terminate_timeout_ms ? loop_now_ms() + r->terminate_timeout_ms : 0;
     r->worker = w;
@@ -181,43 +223,55 @@ bool worker__give(struct worker *w, struct req *r)
         r->worker = NULL;
         r->step = REQ_ADMIT;
         w->state = WORKER_IDLE;
+        if (rc != -EPIPE) // alive, and yet it reads nothing
+            worker__kill(w, WORKER_END_PROTOCOL);
         dispatch__on_lost(w, 0, strerror(-rc));
         return false;
     }
     count(COUNTER_PHP_REQUESTS);
     gauge_add(COUNTER_WORKERS_BUSY, 1);
-    if (w->read_timeout_ms)
-        timer_set(&w->read_timer, on_read_timer, w->read_timeout_ms);
+    wait_for_worker(w);
     if (r->terminate_timeout_ms)
         timer_set(&w->terminate_timer, on_terminate_timer, r->terminate_timeout_ms);
+    if (stream && r->body.complete) // an empty one, whose end came while the request was queued
+        worker__body_end(w, false);
     return true;
+}
+
+static void tell_body(struct worker *w, uint32_t last)
+{
+    struct msg_body m = {.job_id = w->job_id, .n = w->body_untold, .last = last};
+
+    w->body_untold = 0;
+    w->body_messages++;
+    (void)msg_send(w->watch.fd, MSG_BODY, &m, NULL, 0, NULL, 0); // if it is gone, its end of file tells
 }
 
 size_t worker__body_add(struct worker *w, const char *data, size_t n)
 {
     size_t took = n < w->body_room ? n : w->body_room;
-    struct msg_body m = {.job_id = w->job_id, .n = (uint32_t)took};
 
+    if (!w->streaming)
+        return n; // its job has no body (an internal redirect's), or no more of it is wanted
     if (!took)
         return 0;
     ring_write(w->chan.body, CHAN_BODY_BYTES, w->body_pos, data, took);
     w->body_pos += took;
     w->body_room -= took;
-    if (msg_send(w->watch.fd, MSG_BODY, &m, NULL, 0, NULL, 0) < 0)
-        return n; // its end of file tells the rest
+    w->body_untold += (uint32_t)took;
+    // Many small pieces while the worker is busy elsewhere: it is told of them together, when it asks for more.
+    if (w->body_messages < BODY_MESSAGES_MAX)
+        tell_body(w, 0);
     return took;
 }
 
 void worker__body_end(struct worker *w, bool client_gone)
 {
-    struct msg_body m = {.job_id = w->job_id, .last = client_gone ? 2 : 1};
-
     if (!w->streaming)
         return;
     w->streaming = false;
-    (void)msg_send(w->watch.fd, MSG_BODY, &m, NULL, 0, NULL, 0);
-    if (w->read_timeout_ms) // from here on it is the worker that is waited for
-        timer_set(&w->read_timer, on_read_timer, w->read_timeout_ms);
+    tell_body(w, client_gone ? 2 : 1);
+    wait_for_worker(w); // from here on it is the worker that is waited for
 }
 
 void worker__detach(struct worker *w, bool client_gone)
@@ -285,6 +339,11 @@ static bool take_body(struct worker *w)
         consume(w, took);
         return w->body_left == 0;
     }
+    if (r && r->head_sent && !r->ended && w->flags & RESP_HEAD) {
+        // flush() before the first byte of the body: the client is to see the head now.
+        (void)req_write(r, (struct str){NULL, 0}, (struct str){NULL, 0}, false);
+        return true;
+    }
     consume(w, w->body_left); // nobody wants it
     w->body_left = 0;
     return true;
@@ -309,9 +368,11 @@ static void act_on_resp(struct worker *w)
 {
     if (w->head_left || w->flags & RESP_HEAD) {
         take_head(w);
-        w->flags &= ~(uint32_t)(RESP_HEAD | RESP_INFORM);
+        w->flags &= ~(uint32_t)RESP_INFORM;
     }
-    if (!take_body(w)) {
+    bool all = take_body(w);
+    w->flags &= ~(uint32_t)RESP_HEAD;
+    if (!all) {
         loop_mod(&w->watch, 0); // its next message waits, too
         return;
     }
@@ -325,7 +386,7 @@ static void act_on_resp(struct worker *w)
     if (flags & RESP_END) {
         w->answered = true;
         if (r) {
-            if (flags & RESP_CUT)
+            if (flags & RESP_CUT && r->head_sent)
                 req_cut(r, "the script ended in the middle of its answer");
             else if (!r->head_sent && !r->ended)
                 req_fail(r, 502, "the worker ended its answer without a head");
@@ -403,8 +464,8 @@ static void on_resp(struct worker *w, const struct msg_resp *m)
     w->head_seen = w->head_seen || (m->flags & (RESP_HEAD | RESP_INFORM)) == RESP_HEAD;
     w->head_left = m->head_n;
     w->body_left = m->body_n;
-    if (w->read_timeout_ms && !(m->flags & RESP_DONE))
-        timer_set(&w->read_timer, on_read_timer, w->read_timeout_ms);
+    if (!(m->flags & RESP_DONE))
+        wait_for_worker(w);
     go_on(w);
 }
 
@@ -417,6 +478,10 @@ static void on_took(struct worker *w, const struct msg_took *m)
         return;
     }
     w->body_room += m->n;
+    w->body_messages = 0;
+    if (w->body_untold)
+        tell_body(w, 0);
+    wait_for_worker(w);
     if (w->req)
         w->req->sink->resume_body(w->req);
 }
