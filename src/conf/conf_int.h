@@ -127,10 +127,14 @@ const char *conf__where(const struct conf *c, enum conf_section s, unsigned inde
 const char *conf__at(struct conf *c, enum conf_section s, unsigned index, const char *key);
 char *conf__path_join(struct arena *a, const char *base, const char *path);
 
+// For the fuzzer: what the text says and nothing else; nothing is found, or checked against this machine.
+int conf__load_text(struct str text, struct conf **ret_conf, struct conf_errors *errors);
+
 // assign.c: sets one value; false after an error was added.
 bool conf__assign(struct load *l, const struct conf_assign *as);
-// format.c: a value as text that could be read again; "off", "auto" and the like where that is what it means.
-void conf__format(const struct conf *c, const struct conf_option *o, const void *object, struct buf *out);
+// format.c: a value as text that can be read again. How many texts there are (0 = not set, several for a list), and each.
+size_t conf__format_count(const struct conf *c, const struct conf_option *o, const void *object);
+void conf__format(const struct conf *c, const struct conf_option *o, const void *object, size_t i, struct buf *out);
 
 // value.c: text to values; each returns NULL, or the reason why it can't be read.
 const char *conf__parse_bool(const char *s, bool *ret_value);

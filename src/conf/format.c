@@ -51,33 +51,18 @@ static void format_enum(const struct conf_option *o, int at, struct buf *out)
             buf_add_str(out, word);
 }
 
-static void format_list(const struct conf_list *list, const char *separator, struct buf *out)
+static void format_cidr(const struct cidr *c, struct buf *out)
 {
-    for (size_t i = 0; i < list->n; i++)
-        buf_printf(out, "%s%s", i ? separator : "", list->v[i]);
-}
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    char text[INET6_ADDRSTRLEN];
+    bool v4 = c->bits >= 96 && memcmp(c->addr, mapped, 12) == 0;
 
-static void format_cidrs(const struct conf_cidrs *list, struct buf *out)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        const struct cidr *c = &list->v[i];
-        const uint8_t *a = c->addr;
-        static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-        buf_printf(out, "%s", i ? " " : "");
-        if (c->bits >= 96 && memcmp(a, mapped, 12) == 0) {
-            buf_printf(out, "%u.%u.%u.%u/%u", a[12], a[13], a[14], a[15], c->bits - 96u);
-            continue;
-        }
-        char text[INET6_ADDRSTRLEN];
-        inet_ntop(AF_INET6, a, text, sizeof text);
-        buf_printf(out, "%s/%u", text, c->bits);
-    }
+    inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? c->addr + 12 : c->addr, text, sizeof text);
+    buf_printf(out, "%s/%u", text, v4 ? c->bits - 96u : c->bits);
 }
 
 static void format_signed(const struct conf_option *o, int64_t v, struct buf *out)
 {
-    if (v < 0)
-        return; // not set
     if (o->kind == KIND_TIME64)
         format_time((uint64_t)v, out);
     else if (o->kind == KIND_SECONDS)
@@ -90,25 +75,42 @@ static void format_signed(const struct conf_option *o, int64_t v, struct buf *ou
         format_size((uint64_t)v, out);
 }
 
-static void format_text(const struct conf_option *o, const char *s, struct buf *out)
+size_t conf__format_count(const struct conf *c, const struct conf_option *o, const void *object)
 {
-    bool off = o->kind == KIND_PATH_OFF || o->kind == KIND_LOG || o->kind == KIND_FRONT || o->kind == KIND_URLPATH_OFF;
-    buf_printf(out, "%s", s ? s : off ? "off" : "");
+    const void *field = (const char *)object + o->offset;
+
+    switch (o->kind) {
+    case KIND_TRI:
+        return *(const enum tristate *)field != UNSET;
+    case KIND_SIZE64:
+    case KIND_TIME64:
+    case KIND_SECONDS:
+    case KIND_RLIMIT:
+        return *(const int64_t *)field >= 0;
+    case KIND_STRING:
+    case KIND_PATH:
+    case KIND_SUBDIR:
+    case KIND_REDIRECT:
+        return *(char *const *)field != NULL;
+    case KIND_LIST:
+    case KIND_GLOBS:
+    case KIND_PATHS:
+    case KIND_HEADERS:
+        return ((const struct conf_list *)field)->n;
+    case KIND_CIDRS:
+        return ((const struct conf_cidrs *)field)->n;
+    case KIND_LISTENS:
+        return c->global.n_listen;
+    case KIND_NONE:
+    case KIND_PAIRS:
+    case KIND_PAIRS_BOOL:
+        return 0;
+    default:
+        return 1;
+    }
 }
 
-static void format_redirect(const struct conf_route *r, struct buf *out)
-{
-    if (r->redirect)
-        buf_printf(out, "%u %s", r->redirect_status, r->redirect);
-}
-
-static void format_listens(const struct conf_global *g, struct buf *out)
-{
-    for (size_t i = 0; i < g->n_listen; i++)
-        buf_printf(out, "%s%s", i ? " " : "", g->listen[i].text);
-}
-
-void conf__format(const struct conf *c, const struct conf_option *o, const void *object, struct buf *out)
+void conf__format(const struct conf *c, const struct conf_option *o, const void *object, size_t i, struct buf *out)
 {
     const void *field = (const char *)object + o->offset;
 
@@ -117,7 +119,7 @@ void conf__format(const struct conf *c, const struct conf_option *o, const void 
         buf_printf(out, *(const bool *)field ? "yes" : "no");
         return;
     case KIND_TRI:
-        buf_printf(out, "%s", *(const enum tristate *)field == UNSET ? "" : *(const enum tristate *)field == ON ? "on" : "off");
+        buf_printf(out, *(const enum tristate *)field == ON ? "on" : "off");
         return;
     case KIND_UINT:
     case KIND_WORKERS:
@@ -154,27 +156,25 @@ void conf__format(const struct conf *c, const struct conf_option *o, const void 
     case KIND_SUBDIR:
     case KIND_FRONT:
     case KIND_URLPATH_OFF:
-        format_text(o, *(char *const *)field, out);
+        buf_printf(out, "%s", *(char *const *)field ? *(char *const *)field : "off");
         return;
     case KIND_LIST:
     case KIND_GLOBS:
     case KIND_PATHS:
-        format_list(field, " ", out);
-        return;
     case KIND_HEADERS:
-        format_list(field, ", ", out);
+        buf_printf(out, "%s", ((const struct conf_list *)field)->v[i]);
         return;
     case KIND_CIDRS:
-        format_cidrs(field, out);
+        format_cidr(&((const struct conf_cidrs *)field)->v[i], out);
         return;
     case KIND_LISTENS:
-        format_listens(&c->global, out);
+        buf_printf(out, "%s", c->global.listen[i].text);
         return;
     case KIND_ADMIN:
         buf_printf(out, "%s", c->global.admin ? c->global.admin->text : "off");
         return;
     case KIND_REDIRECT:
-        format_redirect(object, out);
+        buf_printf(out, "%u %s", ((const struct conf_route *)object)->redirect_status, *(char *const *)field);
         return;
     case KIND_PAIRS:
     case KIND_PAIRS_BOOL:

@@ -566,18 +566,23 @@ static void begin(struct load *l, const struct conf_args *args, struct conf_erro
     l->cwd = arena_strndup(&l->conf->arena, at, strlen(at));
 }
 
+static void apply_sections(struct load *l, const struct file *file)
+{
+    make_objects(l, file);
+    set_defaults(l, SEC_GLOBAL, 0);
+    apply_file(l, file);
+    if (!l->conf->n_sites)
+        add_object(l, SEC_SITE, "default");
+    if (!l->conf->n_pools)
+        add_object(l, SEC_POOL, "www");
+}
+
 static void collect(struct load *l)
 {
     struct file file;
 
     read_config_file(l, &file);
-    make_objects(l, &file);
-    set_defaults(l, SEC_GLOBAL, 0);
-    apply_file(l, &file);
-    if (!l->conf->n_sites)
-        add_object(l, SEC_SITE, "default");
-    if (!l->conf->n_pools)
-        add_object(l, SEC_POOL, "www");
+    apply_sections(l, &file);
     apply_env(l);
     apply_flags(l);
     apply_port(l);
@@ -594,6 +599,24 @@ int conf_load(const struct conf_args *args, struct conf **ret_conf, struct conf_
     if (errors->lines.n == before)
         conf__settle(&l);
     if (errors->lines.n != before) {
+        conf_free(l.conf);
+        return -1;
+    }
+    *ret_conf = l.conf;
+    return 0;
+}
+
+int conf__load_text(struct str text, struct conf **ret_conf, struct conf_errors *errors)
+{
+    struct conf_args args = {.cwd = (char[]){"/"}};
+    struct file file = {.dir = "/"};
+    struct load l;
+
+    begin(&l, &args, errors);
+    l.conf->file = conf__path_join(&l.conf->arena, "/", "text");
+    ini_parse(&l.conf->arena, text, NULL, &file.items, &file.n);
+    apply_sections(&l, &file);
+    if (errors->lines.n) {
         conf_free(l.conf);
         return -1;
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/die.h"
 #include "conf/conf_int.h"
 
 void conf_print_findings(const struct conf *c, FILE *out)
@@ -14,20 +15,51 @@ void conf_print_findings(const struct conf *c, FILE *out)
         fprintf(out, "warning: %s\n", c->warnings.v[i]);
 }
 
-// One line of the listing: fn is called for each option (and each pair) of a section's object.
-typedef void (*line_fn)(void *arg, const char *key, const char *value, const char *where, bool is_default);
+// What is known of one option (or pair) of a section's object.
+struct line {
+    const struct conf_option *option;
+    const char *key;
+    const char *const *values; // none: not set
+    size_t n;
+    const char *where;
+    bool is_default;
+};
+typedef void (*line_fn)(void *arg, const struct line *line);
 
 static void each_pair(const struct conf *c, const struct conf_option *o, unsigned index, const struct conf_pairs *pairs, line_fn fn,
                       void *arg)
 {
     for (size_t i = 0; i < pairs->n; i++) {
         const struct conf_origin *og = conf__origin_find(c, o, index, pairs->v[i].key);
+        const char *value = pairs->v[i].value;
         struct buf key = BUF_INIT;
         buf_printf(&key, "%s[%s]", o->key, pairs->v[i].key);
         buf_add(&key, "", 1);
-        fn(arg, key.p, pairs->v[i].value, og ? og->where : "default", false);
+        fn(arg, &(struct line){.option = o, .key = key.p, .values = &value, .n = 1, .where = og ? og->where : "default"});
         buf_done(&key);
     }
+}
+
+static void each_value(const struct conf *c, const struct conf_option *o, unsigned index, const void *object, line_fn fn, void *arg)
+{
+    const struct conf_origin *og = conf__origin_find(c, o, index, NULL);
+    struct line line = {.option = o, .key = o->key, .n = conf__format_count(c, o, object)};
+    struct buf text = BUF_INIT;
+    char **values = xcalloc(line.n + 1, sizeof *values);
+
+    for (size_t i = 0; i < line.n; i++) {
+        text.n = 0;
+        conf__format(c, o, object, i, &text);
+        values[i] = xstrndup(text.p ? text.p : "", text.n);
+    }
+    line.values = (const char *const *)values;
+    line.where = og ? og->where : "default";
+    line.is_default = !og || og->layer == LAYER_DEFAULT;
+    fn(arg, &line);
+    for (size_t i = 0; i < line.n; i++)
+        free(values[i]);
+    free(values);
+    buf_done(&text);
 }
 
 static void each_option(const struct conf *c, enum conf_section s, unsigned index, line_fn fn, void *arg)
@@ -38,28 +70,63 @@ static void each_option(const struct conf *c, enum conf_section s, unsigned inde
         const struct conf_option *o = &conf_options[i];
         if (o->section != s)
             continue;
-        if (conf_kind_is_pairs(o->kind)) {
+        if (conf_kind_is_pairs(o->kind))
             each_pair(c, o, index, (const void *)((const char *)object + o->offset), fn, arg);
-            continue;
-        }
-        const struct conf_origin *og = conf__origin_find(c, o, index, NULL);
-        struct buf value = BUF_INIT;
-        conf__format(c, o, object, &value);
-        buf_add(&value, "", 1);
-        fn(arg, o->key, value.p, og ? og->where : "default", !og || og->layer == LAYER_DEFAULT);
-        buf_done(&value);
+        else
+            each_value(c, o, index, object, fn, arg);
     }
 }
 
-static void print_line(void *arg, const char *key, const char *value, const char *where, bool is_default)
+// A list's elements are quoted if they would be taken for two.
+static bool needs_quotes(const struct conf_option *o, const char *s)
 {
-    fprintf(arg, "%-28s = %-32s ; %s\n", key, value, where);
+    const char *splits = o->kind == KIND_LIST ? " \t," : " \t";
+    size_t n = strlen(s);
+    bool list = o->kind == KIND_LIST || o->kind == KIND_GLOBS || o->kind == KIND_PATHS;
+
+    if (!n || strchr("\"' \t", s[0]) || strchr(" \t\r", s[n - 1]) || (list && strpbrk(s, splits)))
+        return true;
+    for (size_t i = 0; i < n; i++)
+        if (s[i] == '\n' || s[i] == '\r' || (s[i] == ';' && (i == 0 || s[i - 1] == ' ' || s[i - 1] == '\t')) ||
+            (s[i] == '$' && s[i + 1] == '{'))
+            return true;
+    return false;
 }
 
-static void print_route_line(void *arg, const char *key, const char *value, const char *where, bool is_default)
+static void quote(const char *s, struct buf *out)
 {
-    if (!is_default) // what a route doesn't say is the site's
-        print_line(arg, key, value, where, is_default);
+    static const char known[] = "\"\\\n\t", as[] = "\"\\nt";
+
+    buf_add(out, "\"", 1);
+    for (; *s; s++) {
+        const char *at = strchr(known, *s);
+        if (at || (*s == '$' && s[1] == '{'))
+            buf_add(out, "\\", 1);
+        buf_add(out, at ? &as[at - known] : s, 1);
+    }
+    buf_add(out, "\"", 2); // with its NUL
+}
+
+static void print_line(void *arg, const struct line *l)
+{
+    if (!l->n)
+        fprintf(arg, ";%-27s = %-32s ; %s\n", l->key, "", l->where);
+    for (size_t i = 0; i < l->n; i++) {
+        struct buf quoted = BUF_INIT;
+        const char *value = l->values[i];
+        if (needs_quotes(l->option, value)) {
+            quote(value, &quoted);
+            value = quoted.p;
+        }
+        fprintf(arg, "%-28s = %-32s ; %s\n", l->key, value, l->where);
+        buf_done(&quoted);
+    }
+}
+
+static void print_route_line(void *arg, const struct line *l)
+{
+    if (!l->is_default) // what a route doesn't say is the site's
+        print_line(arg, l);
 }
 
 static void print_section(const struct conf *c, enum conf_section s, unsigned index, const char *name, FILE *out)
@@ -114,9 +181,13 @@ static json_t *text(const char *s)
     return j;
 }
 
-static void json_line(void *arg, const char *key, const char *value, const char *where, bool is_default)
+static void json_line(void *arg, const struct line *l)
 {
-    json_object_set_new(arg, key, json_pack("{s:o, s:o, s:b}", "value", text(value), "origin", text(where), "default", is_default));
+    json_t *value = conf_kind_repeats(l->option->kind) ? json_array() : l->n ? text(l->values[0]) : json_null();
+
+    for (size_t i = 0; json_is_array(value) && i < l->n; i++)
+        json_array_append_new(value, text(l->values[i]));
+    json_object_set_new(arg, l->key, json_pack("{s:o, s:o, s:b}", "value", value, "origin", text(l->where), "default", l->is_default));
 }
 
 static json_t *json_section(const struct conf *c, enum conf_section s, unsigned index, const char *name)

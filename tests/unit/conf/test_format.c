@@ -27,7 +27,11 @@ static void want(enum conf_section s, const char *key, const char *given, const 
         buf_printf(&file, "path = /x\n");
     buf_add(&file, "", 1);
     struct conf *c = load_right(file.p, NULL, NULL);
-    conf__format(c, conf_option_find(s, str_from(key)), conf__object(c, s, 0), &out);
+    const struct conf_option *o = conf_option_find(s, str_from(key));
+    for (size_t i = 0; i < conf__format_count(c, o, conf__object(c, s, 0)); i++) {
+        buf_printf(&out, "%s", i ? " " : "");
+        conf__format(c, o, conf__object(c, s, 0), i, &out);
+    }
     buf_add(&out, "", 1);
     assert_string_equal(out.p, shown);
     conf_free(c);

@@ -368,6 +368,38 @@ T(check_prints_each_value_with_its_origin_as_text_and_json)
     conf_free(c);
 }
 
+static char *effective(const struct conf *c)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+    conf_print_effective(c, false, out);
+    fclose(out);
+    for (char *p = text, *end; (p = strstr(p, " ; ")); ) { // without the origins
+        end = strchr(p, '\n');
+        memmove(p, end, strlen(end) + 1);
+    }
+    return text;
+}
+
+T(what_check_prints_is_a_configuration_that_comes_to_the_same)
+{
+    struct conf *c = load_right("[global]\nlisten = :1\nlisten = unix:/x\nping.response = \" a; b ${x} \\\"q\\\" \"\ntrusted_proxies = private\n"
+                                "[site a]\nserver_name = a b\nindex = \"x y.php\"\nindex = z.php\naccess_log = off\n[pool p]\nenv[A] = \n"
+                                "php_value[x] = 'it; is'\nrlimit_core = unlimited\n[route r]\npath = \"/a b/*\"\npath = /c /d\n"
+                                "header = \"A: b; c\"\nexpires = 1d\nredirect = 301 /z\nallow = ::1\n",
+                                NULL, (char *[]){(char[]){"x=1"}, NULL});
+    char *first = effective(c);
+    conf_free(c);
+    // The printed file's own name is in its first line and in the route's builtin comments only.
+    c = load_right(first, NULL, NULL);
+    char *second = effective(c);
+    assert_string_equal(second, first);
+    conf_free(c);
+    free(first);
+    free(second);
+}
+
 #define CT(claim) cmocka_unit_test_setup_teardown(claim, setup, teardown)
 CLAIMS(CT(without_anything_the_defaults_hold), CT(flag_beats_environment_beats_file_beats_default),
        CT(flags_and_environment_set_the_first_site_and_pool_only), CT(a_list_adds_up_within_a_rank_and_is_replaced_by_a_higher_one),
@@ -377,4 +409,5 @@ CLAIMS(CT(without_anything_the_defaults_hold), CT(flag_beats_environment_beats_f
        CT(every_mistake_is_told_with_its_line_and_the_nearest_right_name), CT(mistakes_of_flags_and_environment_name_them),
        CT(all_mistakes_are_collected), CT(a_flood_of_mistakes_is_cut), CT(a_missing_file_is_an_error_with_its_reason),
        CT(the_environment_can_name_the_file), CT(the_control_path_is_found_even_where_the_rest_is_wrong),
-       CT(the_default_control_path_is_the_users_own), CT(check_prints_each_value_with_its_origin_as_text_and_json))
+       CT(the_default_control_path_is_the_users_own), CT(check_prints_each_value_with_its_origin_as_text_and_json),
+       CT(what_check_prints_is_a_configuration_that_comes_to_the_same))
