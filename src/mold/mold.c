@@ -44,7 +44,7 @@ static void set_environment(void)
         setenv("HOME", spec.home, 1);
 }
 
-// PHP must never get 0, 1 or 2 for a file of its own.
+// php://stdin is empty, whatever the server's own standard input is; and PHP never gets 1 or 2 for a file of its own.
 static void hold_standard_fds(void)
 {
     int fd;
@@ -52,8 +52,10 @@ static void hold_standard_fds(void)
     do
         fd = open("/dev/null", O_RDWR);
     while (fd >= 0 && fd <= 2);
-    if (fd > 2)
+    if (fd > 2) {
+        dup2(fd, 0);
         close(fd);
+    }
 }
 
 static unsigned count_threads(void)

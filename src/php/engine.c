@@ -58,6 +58,7 @@ static PHP_MINIT_FUNCTION(plimsoll)
 #endif
     next_post_startup = zend_post_startup_cb;
     zend_post_startup_cb = on_post_startup;
+    engine__ini_read();
     engine__vars_init();
     return SUCCESS;
 }

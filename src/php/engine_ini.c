@@ -24,6 +24,7 @@
 #define FORCED "opcache.force_restart_timeout=0\n"
 
 static struct buf entries;
+static bool scan_dir_is_ours;
 
 // What php-fpm has in its php.ini where there is one, but PHP has not by itself: a query string is no argument list.
 static void on_ini_defaults(HashTable *configuration)
@@ -52,8 +53,17 @@ static void set_scan_dir(const char *dir)
     char path[PATH_MAX];
 
     snprintf(path, sizeof path, "%s/conf.d", dir);
-    if (!getenv("PHP_INI_SCAN_DIR") && is_dir(path))
+    if (!getenv("PHP_INI_SCAN_DIR") && is_dir(path)) {
         setenv("PHP_INI_SCAN_DIR", path, 1);
+        scan_dir_is_ours = true;
+    }
+}
+
+void engine__ini_read(void)
+{
+    if (scan_dir_is_ours)
+        unsetenv("PHP_INI_SCAN_DIR");
+    scan_dir_is_ours = false;
 }
 
 static int choose_file(const char *php_ini, sapi_module_struct *sapi, char *ret_why, size_t why_cap)

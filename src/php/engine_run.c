@@ -3,10 +3,7 @@
 // ending the process, the engine is ready for the next job when engine_run returns.
 #include "php/php_int.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <zend_signal.h>
 
@@ -59,21 +56,6 @@ static void set_request_info(const struct job *job, uint64_t body_n)
     SG(server_context) = &engine__now;
 }
 
-// The script's folder is the current one, as on php-fpm. It is not left afterwards: the next job's script enters its own.
-static void enter_folder(const char *path)
-{
-    char dir[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-
-    if (!slash || (size_t)(slash - path) >= sizeof dir)
-        return;
-    size_t n = slash == path ? 1 : (size_t)(slash - path);
-    memcpy(dir, path, n);
-    dir[n] = '\0';
-    if (chdir(dir) < 0)
-        errno = 0; // the script may still be readable; it then runs where it is
-}
-
 static void run_script(void)
 {
     zend_file_handle handle;
@@ -83,7 +65,7 @@ static void run_script(void)
         engine__script_close(&handle);
         return;
     }
-    enter_folder(path);
+    engine__script_enter(path);
     SG(options) |= SAPI_OPTION_NO_CHDIR;
     php_execute_script(&handle);
     engine__script_close(&handle);

@@ -7,7 +7,9 @@
 #include "php/php_int.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <zend_stream.h>
 
@@ -21,6 +23,13 @@ struct seen {
 };
 
 static struct seen seen[SEEN_SLOTS];
+
+// The folder entered last: to enter it again takes no walk along its path.
+static struct {
+    int fd;
+    time_t at;
+    char path[PATH_MAX];
+} folder = {.fd = -1};
 
 static void answer(int status, const char *text)
 {
@@ -57,6 +66,27 @@ bool engine__script_open(zend_file_handle *handle, const char *path)
         memcpy(s->path, path, n + 1);
     }
     return true;
+}
+
+// The script's folder is the current one, as on php-fpm. It is not left afterwards: the next job's script enters its own.
+void engine__script_enter(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    time_t now = (time_t)sapi_get_request_time();
+
+    if (!n || n >= sizeof folder.path)
+        return;
+    if (folder.fd < 0 || now - folder.at >= RECHECK_S || now < folder.at || strncmp(folder.path, path, n) || folder.path[n]) {
+        if (folder.fd >= 0)
+            close(folder.fd);
+        memcpy(folder.path, path, n);
+        folder.path[n] = '\0';
+        folder.fd = open(folder.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        folder.at = now;
+    }
+    if (folder.fd >= 0)
+        (void)!fchdir(folder.fd); // one that can't be entered may still have a readable script: it runs where we are
 }
 
 void engine__script_close(zend_file_handle *handle)

@@ -33,6 +33,7 @@ extern struct engine_now engine__now;
 // engine_ini.c
 int engine__ini_prepare(const struct pool_spec *spec, sapi_module_struct *sapi, char *ret_why, size_t why_cap);
 const char *engine__ini_entries(void);
+void engine__ini_read(void); // PHP has read its files: takes back what told it where they are
 void engine__ini_lock(const struct pool_spec *spec); // php_admin_* against ini_set
 // engine_userini.c
 void engine__userini_init(void);
@@ -51,6 +52,7 @@ size_t engine__output_read_post(char *dst, size_t n);
 void engine__output_log(const char *message, int syslog_type);
 // engine_script.c
 bool engine__script_open(zend_file_handle *handle, const char *path); // false: a 403 or 404 was answered
+void engine__script_enter(const char *path); // its folder becomes the current one
 void engine__script_close(zend_file_handle *handle);
 extern bool engine__opcache_on;
 // engine_functions.c

@@ -4,6 +4,7 @@
 // Bytes are strings of code points 0..255. Nothing waits longer than DEADLINE_S.
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -153,8 +154,13 @@ static void start_mold(const json_t *o)
         int a = fcntl(pair[1], F_DUPFD, 10), b = fcntl(spec_fd, F_DUPFD, 10);
         dup2(a, POOL_MOLD_FD);
         dup2(b, POOL_SPEC_FD);
+        dup2(2, 1); // ours is for answers
         close(a);
         close(b);
+        if (get_n(o, "uid", 0)) {
+            uid_t uid = (uid_t)get_n(o, "uid", 0);
+            must(setgroups(0, NULL) == 0 && setresgid(uid, uid, uid) == 0 && setresuid(uid, uid, uid) == 0);
+        }
         execl(get_z(o, "php", ""), "plimsoll-php", "mold", get_z(o, "pool", "test"), (char *)NULL);
         _exit(127);
     }
@@ -485,7 +491,7 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     while (getline(&line, &cap, stdin) > 0) {
         json_error_t e;
-        json_t *o = json_loads(line, 0, &e);
+        json_t *o = json_loads(line, JSON_ALLOW_NUL, &e);
         if (!o)
             complain(e.text);
         const char *verb = get_z(o, "do", "");

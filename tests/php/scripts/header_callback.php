@@ -1,0 +1,1 @@
+<?php header_register_callback(function () { header('X-Callback: 1'); }); echo 'x';

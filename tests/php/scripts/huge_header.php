@@ -1,0 +1,1 @@
+<?php header('X-Huge: ' . str_repeat('x', (int)$_GET['n'])); echo 'x';

@@ -1,0 +1,1 @@
+<?php set_time_limit((int)($_GET['limit'] ?? 1)); while (true);

@@ -1,0 +1,1 @@
+<?php ob_start(fn($s) => strtoupper($s)); echo 'buffered';

@@ -1,0 +1,1 @@
+<?php usleep((int)$_GET['us']); echo 'slept';

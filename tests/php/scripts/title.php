@@ -1,0 +1,1 @@
+<?php echo file_get_contents('/proc/self/cmdline'), '|', file_get_contents('/proc/self/comm');
