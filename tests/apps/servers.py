@@ -79,15 +79,21 @@ def give_to_php(path):
         subprocess.run(["chown", "-R", "--no-dereference", f"{PHP_USER}:{PHP_GROUP}", str(path)], check=True)
 
 
+def environment():
+    """The test's environment, without what would configure the server."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL") and k not in ("PORT", "NOTIFY_SOCKET", "LISTEN_FDS",
+                                                                                            "LISTEN_PID")}
+
+
 class Process:
     """A child that ends when the test ends, in order or not."""
 
-    def __init__(self, argv, log, name, pass_fds=(), env=None):
+    def __init__(self, argv, log, name, pass_fds=()):
         self.name = name
         self.log = pathlib.Path(log)
         with open(self.log, "ab") as out:
             self.proc = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *map(str, argv)], stdin=subprocess.DEVNULL,
-                                         stdout=out, stderr=out, pass_fds=pass_fds, env=env)
+                                         stdout=out, stderr=out, pass_fds=pass_fds, env=environment())
 
     def wait_for(self, fn):
         def up():
@@ -183,6 +189,8 @@ http {{
             include /etc/nginx/fastcgi.conf;
             fastcgi_param PATH_INFO $fastcgi_path_info;
             fastcgi_param HTTP_HOST $http_host;
+            # What Debian's snippet comes to: its try_files leaves the script's name here.
+            fastcgi_param DOCUMENT_URI $fastcgi_script_name;
             fastcgi_pass unix:{self.folder}/fpm.sock;
             {self.site.nginx_fastcgi}
         }}
@@ -210,9 +218,7 @@ class Plimsoll:
         read_fd, write_fd = os.pipe()
         argv = [BINARY, "serve", site.dir, "-c", self.folder / "plimsoll.conf", "--listen", "127.0.0.1:0",
                 "--ready-fd", write_fd]
-        env = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL") and k not in ("PORT", "NOTIFY_SOCKET",
-                                                                                                "LISTEN_FDS", "LISTEN_PID")}
-        self.process = Process(argv, self.folder / "stderr.log", "plimsoll", pass_fds=(write_fd,), env=env)
+        self.process = Process(argv, self.folder / "stderr.log", "plimsoll", pass_fds=(write_fd,))
         os.close(write_fd)
         try:
             with open(read_fd, "rb", buffering=0) as ready:
@@ -235,7 +241,7 @@ class Plimsoll:
 
     def conf(self):
         s = self.site
-        values = "".join(f"{kind}[{k}] = {v}\n" for kind, table in (
+        values = "".join(f"{kind}[{k}] = {quoted(v)}\n" for kind, table in (
             ("php_value", s.php_value), ("php_admin_value", s.php_admin_value), ("env", s.env)) for k, v in table.items())
         return (f"[global]\nerror_log = {self.folder}/error.log\ncontrol = {self.folder}/control.sock\n"
                 f"[site default]\nserver_name = {HOST.partition(':')[0]}\nroot = {s.root}\n"

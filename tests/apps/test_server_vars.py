@@ -60,6 +60,17 @@ ALWAYS = {
 }
 
 
+# PHP's lists of header fields: php-fpm makes them from nginx's variables, so that both are there, though empty, when the client
+# sent neither, and a length when the body came in chunks. Ours hold what was sent.
+MADE_UP = {f"{table}.{name}" for table in ("getallheaders", "apache_request_headers") for name in ("Content-Length", "Content-Type")}
+
+
+def differs(name, peer, ours, reason):
+    """A field that scripts see differently, in every place where they see it. None: it is not there."""
+    return {key: (peer, ours, reason) for key in (f"_SERVER.HTTP_{name.upper().replace('-', '_')}", f"getallheaders.{name}",
+                                                  f"apache_request_headers.{name}", f"getenv.HTTP_{name.upper().replace('-', '_')}")}
+
+
 class Form:
     def __init__(self, name, target="/dump.php", method="GET", fields=(), body=None, host=HOST, version="1.1", differ=None,
                  status=None):
@@ -111,26 +122,22 @@ FORMS = [
     Form("root, query", "/?x=1"),
     Form("folder with an index", "/sub/?x=1"),
     Form("folder without slash", "/sub?x=1"),
-    Form("folder without index", "/empty/"),
+    Form("folder without index", "/empty/", status=(403, 200, "the front controller answers for it, as on Caddy and FrankenPHP")),
     Form("script in a folder", "/sub/index.php?x=1"),
     Form("absolute form", f"http://{HOST}/dump.php?x=1"),
     Form("absolute form that contradicts Host", "http://other.test:81/dump.php?x=1", differ={
-        "_SERVER.HTTP_HOST": (HOST, "other.test:81", "RFC 9112 3.2.2: the target's authority wins over Host"),
-        "getallheaders.Host": (HOST, "other.test:81", "the same"),
-        "apache_request_headers.Host": (HOST, "other.test:81", "the same"),
+        **differs("Host", HOST, "other.test:81", "RFC 9112 3.2.2: the target's authority wins over Host"),
         "getenv(HTTP_HOST)": (HOST, "other.test:81", "the same")}),
     Form("Host without port", host="app.test"),
     Form("Host in capitals", host="APP.Test:8080"),
     Form("Host of nobody", host="elsewhere.example"),
     Form("HTTP/1.0", version="1.0"),
-    Form("HTTP/1.0 without Host", version="1.0", host=None),
-    Form("repeated field", fields=[("X-Dup", "1"), ("X-Dup", "2")], differ={
-        "_SERVER.HTTP_X_DUP": ("2", "1, 2", "RFC 9110 5.3 (and nginx since 1.23): joined, not the last alone"),
-        "getallheaders.X-Dup": ("2", "1, 2", "the same"), "apache_request_headers.X-Dup": ("2", "1, 2", "the same")}),
+    Form("HTTP/1.0 without Host", version="1.0", host=None, differ={
+        **differs("Host", "", None, "nginx passes $http_host even if it is empty"), "getenv(HTTP_HOST)": ("", False, "the same")}),
+    Form("repeated field", fields=[("X-Dup", "1"), ("X-Dup", "2")], differ=differs(
+        "X-Dup", "2", "1, 2", "RFC 9110 5.3 (and nginx since 1.23): joined, not the last alone")),
     Form("two Cookie fields", fields=[("Cookie", "a=1; b=2"), ("Cookie", "c=3")], differ={
-        "_SERVER.HTTP_COOKIE": ("c=3", "a=1; b=2; c=3", "RFC 9110 5.3, RFC 6265: joined with a semicolon"),
-        "getallheaders.Cookie": ("c=3", "a=1; b=2; c=3", "the same"),
-        "apache_request_headers.Cookie": ("c=3", "a=1; b=2; c=3", "the same"),
+        **differs("Cookie", "c=3", "a=1; b=2; c=3", "RFC 9110 5.3, RFC 6265: joined with a semicolon"),
         "_COOKIE.a": (None, "1", "the same"), "_COOKIE.b": (None, "2", "the same")}),
     Form("odd cookies", fields=[("Cookie", 'a=1; b=%20x+y; c[d]=2; e; =f; g="q"; a=2; h.i=3;j=4;  k=5; __Host-l=6')]),
     Form("Basic authentication", fields=[("Authorization", "Basic dXNlcjpwYTpzcw==")]),
@@ -177,10 +184,12 @@ FORMS = [
     Form("type on GET", fields=[("Content-Type", "text/x-odd")]),
     Form("name with an underscore", fields=[("X_Under", "1"), ("X-Real_Ip", "2"), ("X-Fine", "3")]),
     Form("name in small letters", fields=[("x-small", "1"), ("USER-AGENT", "apps")]),
-    Form("Proxy", fields=[("Proxy", "http://evil.test")]),
+    Form("Proxy", fields=[("Proxy", "http://evil.test")], differ={
+        "getenv.HTTP_PROXY": ("http://evil.test", None, "httpoxy: PHP itself hides it everywhere but in getenv()'s list")}),
     Form("forwarded by nobody we trust", fields=[("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-Proto", "https"),
                                                  ("X-Forwarded-Host", "evil.test"), ("Forwarded", "for=1.2.3.4;proto=https")]),
-    Form("values with white space", fields=[("X-Spaces", " \t a  b \t "), ("X-Empty", ""), ("X-Comma", "a,b")]),
+    Form("values with white space", fields=[("X-Spaces", " \t a  b \t "), ("X-Empty", ""), ("X-Comma", "a,b")], differ=differs(
+        "X-Spaces", "\\t a  b \\t", "a  b", "RFC 9110 5.5: tabs around a value are no part of it, either")),
     Form("value outside ASCII", fields=[("X-Latin", "\xe4\xf6"), ("X-Utf8", "\xc3\xa4")]),
     Form("long value", fields=[("X-Long", "v" * 6000)]),
     Form("conditions and range", fields=[("Range", "bytes=0-1"), ("If-None-Match", '"x"'), ("If-Modified-Since",
@@ -193,9 +202,9 @@ FORMS = [
         "Remote-Addr", "1.2.3.4"), ("Https", "on"), ("Content-Length-X", "1")]),
     Form("environment's names as fields", fields=[("Path", "/evil"), ("Home", "/evil"), ("Mark", "evil")]),
     Form("script that does not exist", "/nothing.php"),
-    Form("script that does not exist, path info", "/nothing.php/x"),
+    Form("script that does not exist, path info", "/nothing.php/x", status=(404, 200, "with more path behind it, it may be the application's")),
     Form("path info behind a static file", "/static.txt/x"),
-    Form("path info behind a static file, script's name", "/static.txt/x.php"),
+    Form("path info behind a static file, script's name", "/static.txt/x.php", status=(403, 404, "php-fpm says Access denied")),
     Form("script in capitals", "/dump.PHP"),
 ]
 assert len({f.name for f in FORMS}) == len(FORMS)
@@ -255,23 +264,27 @@ def flatten(seen):
 @pytest.mark.parametrize("form", FORMS, ids=repr)
 def test_a_script_sees_the_request_as_on_php_fpm(pair, form):
     peer, subject = (ask(side, form) for side in pair.sides)
-    expected = form.status[:2] if form.status and not is_peer(pair) else (peer[0], peer[0])
-    assert (peer[0], subject[0]) == expected, f"status: {subject[0]} instead of {peer[0]}"
-    assert peer[0] != 200 or peer[2] is not None or "static" in form.name, "the peer answers without PHP"
+    if form.status and not is_peer(pair):
+        assert (peer[0], subject[0]) == form.status[:2], f"{form.status[2]}: expected {form.status[:2]}"
+        return
+    assert subject[0] == peer[0], f"status: {subject[0]} instead of {peer[0]}"
+    assert peer[0] != 200 or peer[2] is not None, "the peer answers without PHP"
     assert subject[1] == peer[1], "Location"
     assert (peer[2] is None) == (subject[2] is None), f"PHP ran on one only: {peer[2]}, {subject[2]}"
     if peer[2] is None:
         return
     a, b = flatten(peer[2]), flatten(subject[2])
     problems = []
-    for key in sorted({*a, *b}):
+    for key in sorted({*a, *b, *form.differ}):
         table, _, name = key.partition(".")
         if table in ("_SERVER", "getenv") and name in ALWAYS:
             continue
         wanted = form.differ.get(key)
         if wanted and not is_peer(pair):
-            if (a.get(key), b.get(key)) != wanted[:2]:
+            if (a.get(key), b.get(key)) != wanted[:2]:  # it must differ as it is said to
                 problems.append(f"{key}: expected {wanted}, got {a.get(key)!r} and {b.get(key)!r}")
+        elif key in MADE_UP and key not in b and (a[key] == "" or b"chunked" in form.data):
+            continue
         elif key.endswith("'s order") and any(d.startswith(table[:-len("'s order")] + ".") for d in form.differ):
             continue
         elif a.get(key, "(absent)") != b.get(key, "(absent)"):
