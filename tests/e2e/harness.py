@@ -184,7 +184,8 @@ class Server:
 
     def __init__(self, site, args=(), conf=None, env=None, listen=("127.0.0.1:0",), admin="unix", front_controller="off",
                  directory=None, user=None, limits=None, pass_fds=(), wait=True, access_log=True, workers=2,
-                 binary=None, shutdown_timeout="5s", error_log=True, exit_code=0, cgroup=None):
+                 binary=None, shutdown_timeout="5s", error_log=True, exit_code=0, cgroup=None,
+                 output_buffering=False):
         Server.count += 1
         self.site = site
         self.exit_code = exit_code
@@ -196,6 +197,10 @@ class Server:
         self.asan_prefix = str(site.logs / f"sanitizer-{tag}")
         self.ready = None
         argv = [str(binary or BINARY), "serve", str(directory or site.app)]
+        # A folder without an index file is taken for a document root only when told so; tests rarely have one.
+        roots = [site.app] + [site.app / d for d in ("public", "web", "pub", "docroot", "htdocs", "public_html")]
+        if directory is None and "dir =" not in (conf or "") and not any(list(d.glob("index.*")) for d in roots):
+            argv += ["--root", "."]
         for l in listen:
             argv += ["-l", l]
         if admin == "unix":
@@ -213,6 +218,8 @@ class Server:
             argv += ["--workers", str(workers)]
         if shutdown_timeout:
             argv += ["--shutdown-timeout", shutdown_timeout]
+        if not output_buffering:  # Debian's php.ini has 4096: flush() alone then sends nothing, as on FPM
+            argv += ["-d", "output_buffering=0"]
         if conf is not None:
             self.conf_path = site.base / f"plimsoll-{tag}.conf"
             self.write_conf(conf)
@@ -479,7 +486,7 @@ def run_cli(*args, env=None, cwd=None, user=None, deadline=DEADLINE, input=None)
     if user:
         entry = pwd.getpwnam(user)
         kwargs = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    return subprocess.run([str(BINARY), *map(str, args)], capture_output=True, text=True, env=environ, cwd=cwd, timeout=deadline,
+    return subprocess.run([str(BINARY), *map(str, args)], capture_output=True, text=True, errors="replace", env=environ, cwd=cwd, timeout=deadline,
                           input=input, **kwargs)
 
 

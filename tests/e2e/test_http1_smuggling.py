@@ -217,7 +217,10 @@ def test_get_with_body(server):
         with server.conn() as c:
             before = server.counter("http_requests")
             c.send(build("GET", path, body=SMUGGLED) + build("GET", "/echo.php?second"))
-            c.response()
+            if c.response().closes:  # what nobody wanted to read
+                c.expect_close()
+                assert path == "/none"
+                continue
             r = c.response()
             assert r.json()["get"] == {"second": ""}
             assert server.counter("http_requests") == before + 2

@@ -24,7 +24,7 @@ def hold(s, site, name="h"):
 
 def refused(listen):
     try:
-        with Conn(listen) as c:
+        with Conn(listen, deadline=1) as c:
             c.send_lenient(build("GET", "/hello.php"))
             c.response()
         return False
@@ -588,7 +588,7 @@ ACTIVATE = """
 import os, socket, sys
 s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()
 print(s.getsockname()[1], flush=True)
-os.dup2(s.fileno(), 3, inheritable=True)
+os.dup2(s.fileno(), 3); os.set_inheritable(3, True)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')
 os.execv(sys.argv[1], sys.argv[1:])
 """
@@ -600,7 +600,7 @@ def test_socket_activation(site):
     env = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL")}
     env.setdefault("ASAN_OPTIONS", "detect_leaks=0")
     with open(site.logs / "activated.log", "w") as err:
-        p = subprocess.Popen([sys.executable, "-c", ACTIVATE, str(BINARY), "serve", str(site.app), "--control", str(site.scratch / "c.sock"), "--front-controller", "off"],
+        p = subprocess.Popen([sys.executable, "-c", ACTIVATE, str(BINARY), "serve", str(site.app), "--control", str(site.scratch / "c.sock"), "--root", "."],
                              stdout=subprocess.PIPE, stderr=err, text=True, env=env, start_new_session=True)
     try:
         port = int(p.stdout.readline())

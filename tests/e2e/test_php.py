@@ -56,10 +56,14 @@ def test_sapi_name(server):
     assert server.fetch("/echo.php").json()["sapi"] not in ("cli", "cli-server", "embed", "fpm-fcgi", "cgi-fcgi")
 
 
-def test_opcache_is_on(run):
+def test_opcache_is_on(server, module_site, run):
     """OPcache is on, and shared by the workers."""
-    r = run("$s = opcache_get_status(false); echo json_encode([$s['opcache_enabled'], $s['opcache_statistics']['num_cached_scripts'] > 0]);")
-    assert r.json() == [True, True]
+    # A file that is younger than opcache.file_update_protection is not cached.
+    os.utime(module_site.php("cached.php", "echo 1;"), (1, 1))
+    for _ in range(10):
+        assert server.fetch("/cached.php").text == "1"
+    r = run("$s = opcache_get_status(true); echo json_encode([$s['opcache_enabled'], array_column($s['scripts'], 'hits', 'full_path')]);").json()
+    assert r[0] and r[1][str(module_site.app / "cached.php")] >= 8
 
 
 def test_missing_opcache_is_said(site, start):
@@ -265,7 +269,7 @@ def test_header_injection(run):
 
 
 @pytest.mark.parametrize("field", ["Transfer-Encoding: chunked", "Transfer-Encoding: gzip", "Connection: keep-alive, x", "Connection: upgrade", "Keep-Alive: timeout=99",
-                                   "Upgrade: websocket", "Date: yesterday", "Trailer: x", "Content-Length: 999", "Content-Length: -1", "Content-Length: abc",
+                                   "Upgrade: websocket", "Date: Tue, 14 Nov 2023 22:13:20 GMT", "Trailer: x", "Content-Length: 999", "Content-Length: -1", "Content-Length: abc",
                                    "Content-Length: 2, 2", "Content-Length: 3"])
 def test_scripts_cannot_break_the_framing(server, module_site, field):
     """Framing fields are the server's: what a script sets can't desynchronise the connection."""
@@ -333,10 +337,24 @@ def test_streaming(server, module_site):
         assert b"".join(pieces) == b"second"
 
 
-def test_implicit_output_is_buffered_by_php(server, module_site):
-    """ob_start and output_buffering behave as PHP's: short output comes with a length."""
-    r = server.fetch("/hello.php")
-    assert r.framing == "length"
+def test_short_output_has_a_length(server):
+    """Output that is complete before anything was flushed comes with a Content-Length."""
+    assert server.fetch("/hello.php").framing == "length"
+
+
+def test_output_buffering_of_php_ini(site, start):
+    """output_buffering of php.ini holds: flush() alone sends nothing then, ob_flush() and flush() do, as on FPM."""
+    go = site.scratch / "go"
+    wait = f"while (!file_exists('{go}')) {{ usleep(5000); clearstatcache(); }}"
+    site.php("ob.php", f"echo 'first'; flush(); echo 'second'; ob_flush(); flush(); {wait} echo 'third';")
+    s = start(output_buffering=True, args=("-d", "output_buffering=4096"))
+    with s.conn() as c:
+        c.send(build("GET", "/ob.php"))
+        r, _ = c.response_head()
+        pieces = c.body_pieces(r)
+        assert next(pieces) == b"firstsecond"
+        go.touch()
+        assert b"".join(pieces) == b"third"
 
 
 def test_early_hints(server, module_site):

