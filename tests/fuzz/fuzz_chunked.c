@@ -24,6 +24,12 @@ static int decode(const char *data, size_t n, uint32_t step_max, char *body, siz
         if (rc == 1) {
             CHECK(run.n > 0 && used <= have && run.p + run.n == piece + used);
             check_inside(run, piece, have);
+            if (step_max) { // as if there were no room for its end
+                size_t back = fuzz_next(&state) % (run.n + 1);
+                chunked_give_back(&c, back);
+                run.n -= back;
+                used -= back;
+            }
             memcpy(body + *ret_body_n, run.p, run.n);
             *ret_body_n += run.n;
         }

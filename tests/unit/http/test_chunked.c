@@ -172,7 +172,23 @@ T(the_end_stays_the_end)
     assert_int_equal(used, 0);
 }
 
+T(bytes_given_back_come_again)
+{
+    struct chunked c = CHUNKED_INIT;
+    struct str text = STR("5\r\nhello\r\n0\r\n\r\n"), data;
+    size_t used;
+
+    assert_int_equal(chunked_decode(&c, text.p, text.n, &used, &data), 1);
+    assert_int_equal(used, 8);
+    chunked_give_back(&c, 3);
+    assert_int_equal(chunked_decode(&c, text.p + 5, text.n - 5, &used, &data), 1);
+    assert_true(str_eq(data, STR("llo")));
+    chunked_give_back(&c, 0);
+    assert_int_equal(chunked_decode(&c, text.p + 8, text.n - 8, &used, &data), 2);
+    assert_int_equal(used, 7);
+}
+
 CLAIMS(C(chunks_give_the_body_and_its_end), C(hex_in_either_case_and_leading_zeros_are_sizes), C(extensions_are_skipped),
        C(sizes_are_hex_digits_only), C(sizes_that_overflow_are_refused), C(lines_end_in_cr_lf),
        C(trailers_are_checked_and_thrown_away), C(lines_and_trailers_are_bounded), C(many_short_chunks_are_not_bounded),
-       C(the_end_stays_the_end))
+       C(the_end_stays_the_end), C(bytes_given_back_come_again))
