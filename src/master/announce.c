@@ -119,6 +119,7 @@ void announce_ready(struct service *svc, bool with_ready_fd)
         buf_printf(&b, "  control socket %s\n", control_path());
     (void)fd_write_all(STDERR_FILENO, b.p, b.n);
     buf_done(&b);
+    conf_print_findings(svc->conf, stderr);
     for (size_t i = 0; i < svc->conf->n_pools; i++)
         if (!svc->pools[i].facts.opcache_on)
             log_warning("pool %s: OPcache is off or missing: every request compiles its PHP files again (opcache.enable, or the "

@@ -226,6 +226,13 @@ void listeners_drop_unused(void)
     }
 }
 
+void listeners_stop(void)
+{
+    for (struct listener *l = all; l; l = l->next)
+        if (!l->admin)
+            fd_close(&l->fd);
+}
+
 void listeners_keep_files(void)
 {
     keep_files = true;

@@ -32,6 +32,8 @@ struct listener *listener_get_systemd(size_t n);
 struct listener *listener_unref(struct listener *l);
 // Closes inherited sockets that nobody took.
 void listeners_drop_unused(void);
+// Refuses new connections from now on (the edge closes its own descriptors when it drains); the admin listener stays.
+void listeners_stop(void);
 // After a hand-over: socket files stay.
 void listeners_keep_files(void);
 // At the end: all of them, whoever holds references.

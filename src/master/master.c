@@ -110,6 +110,7 @@ void master_stop(const char *why)
     atomic_store(&board->ready, 0);
     upgrade_cancel();
     drain_all(timeout, false);
+    listeners_stop();
     timer_set(&master.stop_timer, on_stop_limit, (uint64_t)timeout + STOP_GRACE_MS);
     if (!master.services)
         finish();

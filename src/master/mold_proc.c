@@ -85,6 +85,8 @@ _Noreturn static void child_main(const struct pool *p, int channel, int spec, in
     place(moved[1], POOL_SPEC_FD);
     int keep[] = {POOL_MOLD_FD, POOL_SPEC_FD};
     privileges_close_others(keep, 2);
+    // Opened while we may: the pool's user need not be able to walk to the program (a checkout below /root).
+    int program_fd = open(program, O_PATH | O_CLOEXEC);
     int rc = privileges_limit(c);
     if (rc)
         child_fails("rlimit_files or rlimit_core can't be set", -rc);
@@ -96,6 +98,8 @@ _Noreturn static void child_main(const struct pool *p, int channel, int spec, in
     if (!privileges_tie_to(master.pid))
         _exit(EXIT_FAILED);
     execv(program, argv);
+    if (errno == EACCES && program_fd >= 0)
+        execveat(program_fd, "", argv, environ, AT_EMPTY_PATH);
     child_fails(xasprintf("can't run %s", program), errno);
 }
 
