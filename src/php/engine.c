@@ -11,9 +11,7 @@
 #include <zend_signal.h>
 #include <ext/standard/basic_functions.h>
 #include <ext/standard/info.h>
-#if PHP_VERSION_ID >= 80400
-#include <ext/random/php_random.h>
-#elif PHP_VERSION_ID >= 80200
+#if PHP_VERSION_ID >= 80200
 #include <ext/random/php_random.h>
 #else
 #include <ext/standard/php_lcg.h>
@@ -32,20 +30,12 @@ struct engine_now engine__now;
 bool engine__opcache_on;
 
 static zend_op_array *(*compile_before_opcache)(zend_file_handle *, int);
-#if PHP_VERSION_ID >= 80300
 static zend_result (*next_post_startup)(void);
-#else
-static int (*next_post_startup)(void);
-#endif
 
 // ---- the extension ----
 
 // OPcache hooks the compiler in its own post-startup callback, which runs ours first.
-#if PHP_VERSION_ID >= 80300
 static zend_result on_post_startup(void)
-#else
-static int on_post_startup(void)
-#endif
 {
     compile_before_opcache = zend_compile_file;
     return next_post_startup ? next_post_startup() : SUCCESS;
@@ -56,6 +46,7 @@ static PHP_MINIT_FUNCTION(plimsoll)
 #if PHP_VERSION_ID < 80500
     sapi_module.name = (char *)(uintptr_t)OPCACHE_NAME;
 #endif
+    compile_before_opcache = zend_compile_file;
     next_post_startup = zend_post_startup_cb;
     zend_post_startup_cb = on_post_startup;
     engine__ini_read();
@@ -126,7 +117,11 @@ static sapi_module_struct plimsoll_sapi = {
     .pretty_name = (char *)(uintptr_t) "Plimsoll",
     .startup = startup,
     .shutdown = php_module_shutdown_wrapper,
+#if PHP_VERSION_ID >= 80500
+    .pre_request_init = engine__userini_activate, // early enough for post_max_size to hold
+#else
     .activate = engine__userini_activate,
+#endif
     .deactivate = deactivate,
     .ub_write = engine__output_write,
     .flush = engine__output_flush,

@@ -7,7 +7,7 @@
 
 #include "base/fdio.h"
 #include "ipc/chan.h"
-#include "worker/worker_int.h"
+#include "worker/worker_state.h"
 
 #define RING CHAN_BODY_BYTES
 

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/die.h"
 #include "ipc/job.h"
-#include "worker/worker_int.h"
+#include "worker/worker_state.h"
 
 #define RING CHAN_RESP_BYTES
 #define TELL_AT (CHAN_RESP_BYTES / 2)

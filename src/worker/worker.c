@@ -16,7 +16,7 @@
 #include "base/fdio.h"
 #include "ipc/job.h"
 #include "php/engine.h"
-#include "worker/worker_int.h"
+#include "worker/worker_state.h"
 
 struct worker worker = {.edge_fd = -1, .master_fd = -1};
 struct msg worker__msg;
