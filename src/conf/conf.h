@@ -92,7 +92,7 @@ struct conf_site {
     char *front_controller;       // "/index.php" (URL path below root), NULL = off
     struct conf_list index;       // file names tried in a folder
     enum follow_symlinks follow_symlinks;
-    int64_t max_body_size; // 0 = no limit of ours; PHP's post_max_size holds as well
+    int64_t max_body_size; // 0 = post_max_size of the pool's PHP
     bool request_buffering;
     bool precompressed;
     char *access_log; // FILE, "-" = stdout, NULL = off

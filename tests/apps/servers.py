@@ -245,7 +245,7 @@ class Plimsoll:
             ("php_value", s.php_value), ("php_admin_value", s.php_admin_value), ("env", s.env)) for k, v in table.items())
         return (f"[global]\nerror_log = {self.folder}/error.log\ncontrol = {self.folder}/control.sock\n"
                 f"[site default]\nserver_name = {HOST.partition(':')[0]}\nroot = {s.root}\n"
-                f"front_controller = {s.front_controller or 'off'}\naccess_log = {self.folder}/access.log\n{s.plimsoll_site}\n"
+                f"front_controller = {s.front_controller or 'off'}\nmax_body_size = 64M\naccess_log = {self.folder}/access.log\n{s.plimsoll_site}\n"
                 f"[pool default]\npm.max_children = {s.workers}\n{values}{s.plimsoll_pool}\n{s.plimsoll_conf}\n")
 
     def logs(self):
