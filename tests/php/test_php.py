@@ -58,7 +58,7 @@ def test_superglobals(php):
     assert s["HTTP_CONTENT_TYPE"] == "text/x" and s["CONTENT_TYPE"] == "text/x" and s["CONTENT_LENGTH"] == ""
     assert s["PHP_SELF"] == "/server.php/more stuff" and s["PATH_INFO"] == "/more stuff"
     assert s["REQUEST_URI"] == "/server.php?a=1&b[]=2" and s["SCRIPT_FILENAME"] == j["file"] and s["REDIRECT_STATUS"] == "200"
-    assert "HTTP_PROXY" not in s and "HTTPS" not in s and "argv" not in s and not j["argv"] and s["REMOTE_USER"] == ""
+    assert "HTTP_PROXY" not in s and "HTTP_PROXY" not in j["getenv"] and "HTTPS" not in s and "argv" not in s and not j["argv"] and s["REMOTE_USER"] == ""
     assert isinstance(s["REQUEST_TIME"], int) and isinstance(s["REQUEST_TIME_FLOAT"], float)
     assert j["get"] == {"a": "1", "b": ["2"]} and j["cookie"] == {"c": "1", "d": "2"} and j["request"] == j["get"]
     assert j["sapi"] == "plimsoll" and j["cwd"] == php.scripts
