@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Serves the example application with the build in BUILD. Usage: tools/run-example.sh BUILD LISTEN
-# As root PHP runs as www-data, which can't look into a checkout below /root: the example (and, where it must, the server's
-# two programs) is copied to a folder that it can read.
+# As root PHP runs as www-data, which can't look into a checkout below /root: the example is copied to where it can.
 set -eu
 build=$1 listen=$2
 cd "$(dirname "$0")/.."
+build=$(realpath "$build")
 if [ "$(id -u)" -ne 0 ]; then
     exec "$build/plimsoll" serve example --listen "$listen"
 fi
@@ -16,12 +16,5 @@ cp -R example/. "$copy/"
 mkdir -p "$copy/var"
 chown -R www-data:www-data "$copy"
 chmod -R u+rwX,go+rX "$copy"
-program=$build/plimsoll
-if ! runuser -u www-data -- test -x "$build/plimsoll-php"; then
-    mkdir -p "$copy.bin"
-    cp -f "$build/plimsoll" "$build/plimsoll-php" "$copy.bin/"
-    chmod 755 "$copy.bin" "$copy.bin/plimsoll" "$copy.bin/plimsoll-php"
-    program=$copy.bin/plimsoll
-fi
 echo "The example was copied to $copy, where www-data can read it."
-exec "$program" serve "$copy" --listen "$listen"
+exec "$build/plimsoll" serve "$copy" --listen "$listen"
