@@ -150,7 +150,9 @@ static size_t encode_request(struct worker *w, struct req *r, uint64_t body_n)
     v[JOB_REQUEST_SCHEME] = r->scheme;
     v[JOB_HTTPS] = str_eq(r->scheme, STR("https")) ? STR("on") : (struct str){"", 0};
     v[JOB_GATEWAY_INTERFACE] = STR("CGI/1.1");
-    v[JOB_SERVER_SOFTWARE] = STR("plimsoll");
+    // Applications look for nginx in it to know that URLs are rewritten without .htaccess: WordPress puts index.php into
+    // every permalink otherwise.
+    v[JOB_SERVER_SOFTWARE] = STR("plimsoll (like nginx)");
     v[JOB_REMOTE_ADDR] = r->client_addr;
     v[JOB_REMOTE_PORT] = r->client_port ? number_text(client_port, r->client_port) : (struct str){"", 0};
     v[JOB_REMOTE_USER] = r->remote_user;
