@@ -25,6 +25,7 @@ UNCOMPARED = {
     "content-length": "framing; the bodies themselves are compared",
     "etag": "each server has its own way to make one",
     "x-request-id": "nginx makes none",
+    "accept-ranges": "nginx repeats an application's own, and leaves it out of 304",
 }
 TEXT = re.compile(r"text/|json|xml|javascript|x-www-form|svg|multipart")
 
@@ -242,6 +243,24 @@ class Pair:
         if method == "GET":
             return self.step("GET", lambda side: next(where), params=data, **kwargs)
         return self.step("POST", lambda side: next(where), data=data, files=files, **kwargs)
+
+    def static(self, path, **kwargs):
+        """A file: the same bytes, date and kind. The charset that we add to text, and JavaScript's newer name, are no difference."""
+        peer = self.get(path, compare=False, **kwargs)
+        subject = self.sides[1].page
+        kinds = [re.sub(r"^application/javascript", "text/javascript", (p.get("Content-Type") or "").partition(";")[0])
+                 for p in (peer, subject)]
+        assert (subject.status, kinds[1], subject.get("Last-Modified")) == (peer.status, kinds[0], peer.get("Last-Modified"))
+        assert subject.body == peer.body, f"{path} has other bytes"
+        return peer
+
+    def by_server(self, path, status):
+        """An answer of the server's own: each has its own page for it. Where it leads to is compared."""
+        self.get(path, compare=False, status=status)
+        ours = self.sides[1].page
+        assert ours.status == status, f"{ours.status} instead of {status} for {path}"
+        places = [urllib.parse.urljoin(f"http://{HOST}", s.page.get("Location") or "") for s in self.sides]
+        assert places[0] == places[1], places
 
     def follow(self, **kwargs):
         """Follows the redirect that the last step ended in."""

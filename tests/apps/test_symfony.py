@@ -7,34 +7,34 @@ import shutil
 import pytest
 
 import servers
-from compare import HOST
+from compare import HOST, Mask
+from conftest import SUBJECT
 
 APP = pathlib.Path(__file__).resolve().parent / "symfony-app"
 
 
+def lay_out(folder, header):
+    """The application; the server sends its files if asked in the way that `header` names."""
+    app = folder / "app"
+    shutil.copytree(APP, app)
+    (app / "var" / "files").mkdir(parents=True)
+    (app / "var" / "files" / "big.bin").write_bytes(bytes(range(256)) * 8192)
+    os.utime(app / "var" / "files" / "big.bin", (1500000000, 1500000000))
+    return servers.Site(
+        app, root="public", env={"APP_ENV": "prod", "HTTP_X_SENDFILE_TYPE": header, "HTTP_X_ACCEL_MAPPING": f"{app}/var/files/=/internal-files/"},
+        nginx=f"location /internal-files/ {{ internal; alias {app}/var/files/; }}",
+        plimsoll_conf=f"[route files]\npath = /internal-files/*\ninternal = yes\nroot = {app}/var/files\n")
+
+
 @pytest.fixture(scope="module")
 def pair(make_pair):
-    def make_site(folder, n):
-        app = folder / "app"
-        shutil.copytree(APP, app)
-        (app / "var" / "files").mkdir(parents=True)
-        (app / "var" / "files" / "big.bin").write_bytes(bytes(range(256)) * 8192)
-        os.utime(app / "var" / "files" / "big.bin", (1500000000, 1500000000))
-        # Each server has its own word for "send this file": nginx a location, Plimsoll the file's name.
-        env = {"APP_ENV": "prod"}
-        if n == 1 and isinstance_plimsoll():
-            env["HTTP_X_SENDFILE_TYPE"] = "X-Sendfile"
-        return servers.Site(app, root="public", env=env, nginx=(
-            f"location /internal-files/ {{ internal; alias {app}/var/files/; }}"), nginx_fastcgi=(
-            f"fastcgi_param HTTP_X_SENDFILE_TYPE X-Accel-Redirect; "
-            f"fastcgi_param HTTP_X_ACCEL_MAPPING {app}/var/files/=/internal-files/;")), []
-
-    return make_pair(make_site)
+    return make_pair(lambda folder, n: (lay_out(folder, "X-Accel-Redirect"), []))
 
 
-def isinstance_plimsoll():
-    import conftest
-    return conftest.SUBJECT is servers.Plimsoll
+@pytest.fixture(scope="module")
+def sendfile_pair(make_pair):
+    """nginx knows no X-Sendfile."""
+    return make_pair(lambda folder, n: (lay_out(folder, ("X-Accel-Redirect", "X-Sendfile")[n and SUBJECT is servers.Plimsoll]), []))
 
 
 @pytest.mark.parametrize("path", ["/", "/?a=1", "/index.php", "/index.php/item/3/x", "/item/5", "/item/5/blue%20thing?x[]=1&y=%C3%A4",
@@ -52,7 +52,7 @@ def test_failures_in_prod_mode(pair, path):
 
 
 def test_a_route_that_looks_like_a_script_is_none(pair):
-    assert pair.get("/any/x.php", status=404).text == "File not found.\n"
+    pair.by_server("/any/x.php", 404)
 
 
 def test_a_method_that_a_route_has_not(pair):
@@ -101,21 +101,38 @@ def test_uploads_and_their_download(pair):
     pair.get("/upload")
     pair.submit({"id": "upload"}, {"title": "two"}, files=[("files[]", ("one.txt", b"one" * 1000, "text/plain")),
                                                           ("files[]", ("two \u00e4.bin", bytes(range(256)) * 4000, "x/y"))])
-    assert pair.get("/download/one.txt").body == b"one" * 1000
+    assert pair.get("/download/one.txt", masks=[Mask("time", r"(?m)^last-modified: (.*)$")]).body == b"one" * 1000
     pair.post("/upload", data={"title": "large"}, files=[("files[]", ("l", b"x" * (3 << 20)))])
 
 
-@pytest.mark.parametrize("headers", [{}, {"Range": "bytes=100-199"}, {"Range": "bytes=-5"}, {"If-Modified-Since":
-                                     "Fri, 14 Jul 2017 02:40:00 GMT"}], ids=str)
+RANGES = pytest.mark.parametrize("headers", [{}, {"Range": "bytes=100-199"}, {"Range": "bytes=-5"}, {"Range": "bytes=99999999-"},
+                                             {"If-Modified-Since": "Fri, 14 Jul 2017 02:40:00 GMT"}], ids=str)
+
+
+@RANGES
 def test_a_file_is_sent_by_the_server(pair, headers):
-    answer = pair.get("/download/big.bin", headers=headers, status="any")
-    assert answer.status == (206 if "Range" in headers else 304 if headers else 200)
+    unsatisfiable = headers == {"Range": "bytes=99999999-"}
+    answer = pair.get("/download/big.bin", headers=headers, status="any", compare=not unsatisfiable)
+    assert answer.status == pair.sides[1].page.status == (416 if unsatisfiable else 206 if "Range" in headers else 304 if headers else 200)
     for side in pair.sides:
         assert not {n.lower() for n, _ in side.page.fields} & {"x-accel-redirect", "x-sendfile"}
 
 
+@RANGES
+def test_a_file_is_sent_by_its_name(sendfile_pair, headers):
+    sendfile_pair.get("/download/big.bin", headers=headers, status="any", compare=False)
+    peer, ours = (side.page for side in sendfile_pair.sides)
+    assert ours.status == peer.status
+    for name in ("Content-Type", "Content-Range", "Content-Disposition", "Last-Modified", "Cache-Control", "X-Sendfile"):
+        if peer.status != 416:
+            assert ours.get(name) == peer.get(name), name
+    assert ours.body == peer.body or peer.status == 416
+    if SUBJECT is servers.Plimsoll and peer.status == 200:
+        assert ours.get("X-Own") == "kept"
+
+
 def test_the_internal_location_is_not_public(pair):
-    pair.get("/internal-files/big.bin", status=404)
+    pair.by_server("/internal-files/big.bin", 404)
 
 
 def test_conditions(pair):
@@ -133,8 +150,8 @@ def test_what_the_framework_makes_of_a_request(pair, headers):
 
 
 def test_static_files_and_what_lies_outside(pair):
-    assert pair.get("/assets/shop.css").status == 200
+    pair.static("/assets/shop.css", status=200)
     for path in ("/assets/", "/../src/Kernel.php", "/config/services.yaml", "/vendor/autoload.php", "/assets/nothing.css"):
         pair.get(path, status="any", compare=False)
         statuses = [side.page.status for side in pair.sides]
-        assert statuses[0] == statuses[1] and statuses[0] in (403, 404), (path, statuses)
+        assert set(statuses) <= {403, 404}, (path, statuses)  # a folder without index: nginx refuses, here the application answers

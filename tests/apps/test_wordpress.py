@@ -41,6 +41,7 @@ MASKS = [
     Mask("nonce", r"(?m)^x-wp-nonce: ([0-9a-f]{10})$"),
     Mask("lot", r"wp-embed-share-(?:tab|description)-(?:wordpress|html)-\d+-(\d+)"),
     Mask("secret", r"(?:data-secret=(?:&quot;|\\\"|\")|#\?secret=)([0-9a-zA-Z]{10})"),
+    Mask("now", r'"(?:date|modified)(?:_gmt)?":"(20(?:2[5-9]|[3-9]\d)-[^"]+)"'),
     Mask("uuid", r'"changeset":\{"uuid":"([0-9a-f-]{36})"'),
     # antispambot() encodes letters by lot.
     Mask("address", r'mailto:((?:&#\d+;|[\w.@-])+)">((?:&#\d+;|[\w.@-])+)</a>'),
@@ -63,17 +64,30 @@ def pair(make_pair, database):
     return make_pair(make_site, MASKS)
 
 
+def settle(pair, database):
+    """Both sides did the same at different seconds: gives everything that was made just now the same time."""
+    for side in pair.sides:
+        name = next(literal for literal, what in side.literals if what == "database")
+        database.sql("""
+            SET sql_mode = ''; SET @t = '2024-01-02 03:04:05';
+            UPDATE wp_posts SET post_date = @t + INTERVAL ID HOUR, post_date_gmt = IF(post_date_gmt = '0000-00-00 00:00:00', post_date_gmt, post_date) WHERE post_date > '2025-01-01';
+            UPDATE wp_posts SET post_modified = post_date, post_modified_gmt = post_date;
+            UPDATE wp_comments SET comment_date = @t, comment_date_gmt = @t;
+            UPDATE wp_users SET user_registered = @t;""", name)
+
+
 def test_an_empty_folder_leads_to_the_installer(pair):
     assert pair.get("/").status == 302
     pair.follow()
     pair.get("/wp-admin/install.php")
 
 
-def test_install(pair):
+def test_install(pair, database):
     pair.get("/wp-admin/install.php?step=1")
     pair.submit({"id": "setup"}, {"weblog_title": "Quay \u00e4 & side", "user_name": "admin", "admin_password": "correct horse",
                                   "admin_password2": "correct horse", "pw_weak": "on", "admin_email": "admin@app.test"})
     assert "Success!" in pair.sides[1].page.text
+    settle(pair, database)
 
 
 def test_log_in(pair):
@@ -133,7 +147,7 @@ def rest(pair, method, path, **kwargs):
     return pair.step(method, f"/wp-json/wp/v2/{path}", headers=lambda side: {"X-WP-Nonce": side.nonce, **headers}, **kwargs)
 
 
-def test_publish_a_post(pair):
+def test_publish_a_post(pair, database):
     pair.get("/wp-admin/post-new.php")
     made = rest(pair, "POST", "posts", json={"title": "Load \u201clines\u201d & more", "slug": "load-lines", "status": "publish",
                                              "date": "2024-05-06T07:08:09", "categories": [1], "content":
@@ -148,6 +162,10 @@ def test_publish_a_post(pair):
     pair.get("/wp-admin/post-new.php?post_type=page")
     rest(pair, "POST", "pages", json={"title": "Harbour", "slug": "harbour", "status": "publish", "date": "2024-05-06T07:08:09"},
          status=201)
+    settle(pair, database)
+
+
+FILE_TIME = Mask("time", r"(?m)^last-modified: (.*)$")
 
 
 def picture():
@@ -157,15 +175,16 @@ def picture():
     return out.getvalue()
 
 
-def test_upload_an_image_by_form(pair):
+def test_upload_an_image_by_form(pair, database):
     pair.get("/wp-admin/media-new.php")
     pair.submit({"id": "file-form"}, {"html-upload": "Upload"}, files={"async-upload": ("quay side.jpg", picture(), "image/jpeg")},
                 status=302)
     pair.follow()
     media = json.loads(pair.get("/wp-json/wp/v2/media?search=quay").text)[0]
-    assert pair.get(media["source_url"]).body == picture()
-    thumbnail = pair.get(media["media_details"]["sizes"]["thumbnail"]["source_url"])
+    assert pair.get(media["source_url"], masks=[FILE_TIME]).body == picture()
+    thumbnail = pair.get(media["media_details"]["sizes"]["thumbnail"]["source_url"], masks=[FILE_TIME])
     assert Image.open(io.BytesIO(thumbnail.body)).size == (150, 150)
+    settle(pair, database)
 
 
 def test_upload_an_image_by_the_editor(pair):
@@ -176,9 +195,9 @@ def test_upload_an_image_by_the_editor(pair):
         "Content-Type": "image/jpeg", "Content-Disposition": 'attachment; filename="second.jpg"'})
     media = json.loads(made.text)
     assert media["media_details"]["sizes"]["medium"]["width"] == 300
-    pair.get(media["source_url"])
+    pair.get(media["source_url"], masks=[FILE_TIME])
     rest(pair, "DELETE", f"media/{media['id']}?force=true")
-    pair.get(media["source_url"], status=404)
+    pair.by_server(media["source_url"], 404)
 
 
 def test_an_upload_that_is_no_image_is_refused(pair):
@@ -213,7 +232,7 @@ def test_what_a_visitor_reads(pair, path):
     assert pair.sides[0].page.status in (200, 301)
 
 
-@pytest.mark.parametrize("path", ["/2024/load-lines", "/?p=1", "/2024//load-lines/", "/harbour", "/load-lines", "/wp-admin",
+@pytest.mark.parametrize("path", ["/2024/load-lines", "/?p=1", "/2024//load-lines/", "/harbour", "/load-lines",
                                   "/login", "/favicon.ico", "/index.php", "/?author=1"])
 def test_where_a_visitor_is_led(pair, path):
     pair.get(path, status="any")
@@ -221,10 +240,20 @@ def test_where_a_visitor_is_led(pair, path):
     pair.follow(status="any")
 
 
+def test_a_folder_without_slash(pair):
+    pair.by_server("/wp-admin", 301)
+    pair.by_server("/wp-content/uploads?a=b", 301)
+
+
 @pytest.mark.parametrize("path", ["/nothing/here", "/nothing.html", "/2023/load-lines-not/", "/wp-json/nothing", "/wp-json/wp/v2/posts/99999",
-                                  "/?p=99999", "/wp-content/uploads/nothing.jpg", "/%e4/"])
+                                  "/?p=99999", "/%e4/"])
 def test_what_is_not_there(pair, path):
     assert pair.get(path, status="any").status in (404, 400)
+
+
+def test_a_missing_upload_is_not_worth_a_page(pair):
+    """On nginx WordPress makes its page for it; here no PHP runs for that folder."""
+    pair.by_server("/wp-content/uploads/nothing.jpg", 404)
 
 
 def test_rest_refusals(pair):
@@ -252,7 +281,7 @@ def test_comment(pair):
     pair.get("/2024/load-lines/")
     pair.submit({"id": "commentform"}, {"comment": "Well \u00e4 said <b>here</b>", "author": "V. Isitor", "email": "v@app.test", "url": "",
                                         "wp-comment-cookies-consent": "yes"}, status=302, masks=[COMMENT_TIME])
-    page = pair.follow(masks=[COMMENT_TIME])
+    page = pair.follow(masks=[COMMENT_TIME, Mask("now", r'<time datetime="([^"]+)"><a [^>]*>([^<]+)<')])
     assert "awaiting moderation" in page.text
     pair.get("/2024/load-lines/")
     pair.submit({"id": "commentform"}, {"comment": "", "author": "", "email": ""}, status="any")
@@ -266,7 +295,7 @@ COMMENT_TIME = Mask("time", r"[?&;]moderation-hash=([0-9a-f]{32})")
                                   "/wp-content/themes/twentytwentythree/screenshot.png", "/wp-admin/images/wordpress-logo.svg",
                                   "/wp-includes/fonts/dashicons.woff2", "/wp-content/themes/twentytwentythree/theme.json"])
 def test_static_files_also_behind_links_of_the_package(pair, path):
-    assert len(pair.get(path).body) > 100
+    assert len(pair.static(path).body) > 100
 
 
 @pytest.mark.parametrize("path", ["/.htaccess", "/wp-content/themes/twentytwentythree/nothing.css", "/wp-content/uploads/nothing.php"])
@@ -275,7 +304,14 @@ def test_files_that_are_not_for_visitors(pair, path):
     assert all(side.page.status in (403, 404) for side in pair.sides)
 
 
-@pytest.mark.parametrize("path", ["/wp-config.php", "/wp-settings.php", "/wp-includes/version.php", "/wp-cron.php", "/wp-trackback.php",
+def test_the_configuration_is_denied(pair):
+    """The script prints nothing, which is all that protects it on nginx."""
+    assert pair.get("/wp-config.php", compare=False).body == b""
+    if isinstance(pair.sides[1].server, servers.Plimsoll):
+        assert pair.sides[1].page.status == 403
+
+
+@pytest.mark.parametrize("path", ["/wp-settings.php", "/wp-includes/version.php", "/wp-cron.php", "/wp-trackback.php",
                                   "/wp-mail.php", "/wp-activate.php", "/wp-signup.php", "/wp-load.php"])
 def test_scripts_that_nobody_should_call_answer_alike(pair, path):
     pair.get(path, status="any")

@@ -30,13 +30,16 @@ class ApiController extends AbstractController
 
     public function request(Request $request): Response
     {
+        $names = $request->headers->keys();
+        sort($names);
+
         return new JsonResponse(['host' => $request->getHttpHost(), 'port' => $request->getPort(), 'scheme' => $request->getScheme(),
             'secure' => $request->isSecure(), 'method' => $request->getMethod(), 'ip' => $request->getClientIps(),
             'script' => $request->getScriptName(), 'path' => $request->getPathInfo(), 'query' => $request->getQueryString(),
             'uri' => $request->getUri(), 'user' => $request->getUser(), 'password' => $request->getPassword(),
             'languages' => $request->getLanguages(), 'charsets' => $request->getCharsets(), 'etags' => $request->getETags(),
             'accept' => $request->getAcceptableContentTypes(), 'ajax' => $request->isXmlHttpRequest(),
-            'headers' => $request->headers->keys(), 'env' => [$_SERVER['APP_ENV'], $_ENV['APP_ENV'] ?? null, getenv('APP_ENV')]]);
+            'headers' => $names, 'env' => [$_SERVER['APP_ENV'], $_ENV['APP_ENV'] ?? null, getenv('APP_ENV')]]);
     }
 
     public function conditional(Request $request): Response
