@@ -104,6 +104,13 @@ void conn__arm_send_timer(struct conn *c)
     arm(c, edge.conf->global.send_timeout_ms);
 }
 
+void conn__restart_body_clock(struct conn *c)
+{
+    c->body_mark_ms = loop_now_ms();
+    c->body_mark_n = 0;
+    arm(c, edge.conf->global.body_timeout_ms);
+}
+
 // Judged each time the body's timer is asked about, over spans of RATE_SPAN_MS.
 static bool body_is_too_slow(struct conn *c)
 {
@@ -168,7 +175,7 @@ static void on_timer(struct timer *t)
     if (c->state == CONN_HEAD || (c->state == CONN_BODY && !c->body_full && !c->response_ended)) {
         time_out_reading(c);
         arm(c, g->send_timeout_ms);
-    } else if (conn__out_pending(c)) {
+    } else if (c->out_first) { // not a head that waits for its worker
         count(COUNTER_TIMEOUTS_SEND);
         if (c->req)
             c->req->end_reason = "send_timeout";
@@ -209,7 +216,8 @@ static void begin_request(struct conn *c, const struct h1_request *h, const char
     r->fields = fields;
     r->n_fields = h->n_fields;
     r->method = moved(h->method, data, head_n, copy, &r->arena);
-    r->target = moved(h->path_query, data, head_n, copy, &r->arena);
+    bool has_path = h->form == H1_TARGET_ORIGIN || h->form == H1_TARGET_ABSOLUTE; // else it is * or CONNECT's host:port
+    r->target = moved(has_path ? h->path_query : h->target, data, head_n, copy, &r->arena);
     uri_split(r->target, &r->path_raw, &r->query, &r->has_query);
     // Copied: a NUL behind an absolute-form authority would fall on the target's first byte.
     r->authority = arena_str(&r->arena, h->host);
@@ -231,13 +239,12 @@ static void begin_request(struct conn *c, const struct h1_request *h, const char
     c->body_left = h->has_content_length ? h->content_length : 0;
     c->body_full = false;
     c->body_unread = h->has_body;
-    c->body_mark_ms = loop_now_ms();
-    c->body_mark_n = 0;
     c->head_pending = c->chunked_out = c->no_body_out = c->response_ended = false;
     c->promised = -1;
     c->state = h->has_body ? CONN_BODY : CONN_RUN;
+    c->out_full = false;
     if (h->has_body)
-        arm(c, edge.conf->global.body_timeout_ms);
+        conn__restart_body_clock(c);
 }
 
 // The answer is out: waits for the next request, or ends the connection. Returns false if it is gone.
@@ -370,6 +377,8 @@ static void conn_settle(struct task *t)
             return;
         }
         if (c->req && c->response_ended) {
+            if (c->state == CONN_BODY) // nobody reads the rest of the body
+                buf_done(&c->in);
             if (conn__out_pending(c))
                 break;
             if (!finish_request(c))
@@ -427,7 +436,8 @@ static void on_readable(struct conn *c)
         c->broken = c->lingered > LINGER_BYTES;
         return;
     }
-    if (c->state == CONN_BODY) {
+    idle_del(c); // it may not be closed for another's sake any more
+    if (c->state == CONN_BODY && !c->response_ended) {
         if (body_is_too_slow(c)) {
             time_out_reading(c);
             return;
@@ -471,7 +481,10 @@ static void set_peer(struct conn *c, const struct sockaddr *sa)
     const struct sockaddr_in6 *in6 = (const void *)sa;
 
     if (sa->sa_family == AF_UNIX || getsockname(c->watch.fd, (struct sockaddr *)&local, &n) < 0) {
-        c->peer.is_unix = c->peer.trusted = sa->sa_family == AF_UNIX;
+        // Peers on a unix socket count as loopback, as trusted_proxies says.
+        const uint8_t loopback[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
+        c->peer.is_unix = sa->sa_family == AF_UNIX;
+        c->peer.trusted = c->peer.is_unix && conf_cidrs_contain(&edge.conf->global.trusted_proxies, loopback);
         snprintf(c->peer.client_addr, sizeof c->peer.client_addr, "unix");
         snprintf(c->peer.server_addr, sizeof c->peer.server_addr, "unix");
         return;

@@ -80,3 +80,5 @@ static inline bool conn__out_pending(const struct conn *c)
 void conn__wake(struct conn *c); // something changed: conn_settle looks at it at the end of this round
 void conn__fix_events(struct conn *c);
 void conn__arm_send_timer(struct conn *c);
+// From now on the client has to send its body: what it was kept from sending before does not count.
+void conn__restart_body_clock(struct conn *c);

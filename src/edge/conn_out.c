@@ -24,6 +24,7 @@
 #define FILE_ROUND_BYTES (1 << 20) // of a file at once, so that one fast client does not hold up the others
 #define SMALL_FILE_BYTES (16 << 10) // read and sent with the head in one call: cheaper than two calls and a cork
 #define SPOOL_PIECE_BYTES (64 << 10)
+#define LIMIT_LEAST_BYTES (64 << 10)
 
 struct out_seg {
     struct out_seg *next;
@@ -404,10 +405,8 @@ static void sink_cut(struct req *r)
     c->keep_alive = false;
     c->response_ended = true;
     // What is on its way may still be sent; then the connection ends without the response's proper end.
-    if (c->head_pending && !c->out_first) {
-        c->head_pending = false;
-        c->head.n = 0;
-    }
+    c->head_pending = false;
+    c->head.n = 0;
     c->broken = !c->out_first;
     conn__wake(c);
 }
@@ -424,6 +423,8 @@ static size_t sink_write(struct req *r, struct str a, struct str b, bool last)
     if (c->broken || c->response_ended)
         return n;
     int64_t limit = (int64_t)g->response_buffer + (c->spool_failed ? 0 : g->response_spool);
+    if (limit < LIMIT_LEAST_BYTES)
+        limit = LIMIT_LEAST_BYTES; // what stands between the parts of a multipart answer is never refused
     if (c->out_first && n && (int64_t)(c->out_mem + n) + c->out_file > limit) {
         c->out_full = true;
         return 0;
@@ -534,6 +535,7 @@ static void sink_resume_body(struct req *r)
 
     if (c->body_full) {
         c->body_full = false;
+        conn__restart_body_clock(c);
         conn__wake(c);
     }
 }

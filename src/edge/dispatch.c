@@ -23,6 +23,7 @@ struct pool {
     struct worker *idle; // stack
     struct req *first, *last;
     unsigned n_queued, n_workers;
+    uint64_t post_max_size; // of the PHP that came up last
     bool down; // the master says: no mold for now
 };
 
@@ -151,6 +152,36 @@ static void serve_queue(struct pool *p)
     }
 }
 
+// With neither workers nor a mold to make them, waiting is in vain.
+static void refuse_if_down(struct pool *p)
+{
+    while (p->down && !p->n_workers && p->first) {
+        struct req *r = p->first;
+        queue_del(p, r);
+        refuse(r, COUNTER_QUEUE_DOWN, "PHP is not running for now");
+    }
+}
+
+static void worker_free(struct worker *w)
+{
+    *(w->prev ? &w->prev->next : &all_workers) = w->next;
+    if (w->next)
+        w->next->prev = w->prev;
+    timer_clear(&w->read_timer);
+    timer_clear(&w->terminate_timer);
+    loop_undefer(&w->free_task);
+    loop_del(&w->watch);
+    fd_close(&w->watch.fd);
+    chan_unmap(&w->chan);
+    w->magic = 0;
+    free(w);
+}
+
+static void on_free_task(struct task *t)
+{
+    worker_free(container_of(t, struct worker, free_task));
+}
+
 // ---- workers ----
 
 static void tell_to_leave(struct worker *w)
@@ -205,9 +236,7 @@ void dispatch__on_lost(struct worker *w, unsigned status, const char *why)
     w->body_left = w->head_left = 0;
     w->flags = 0;
     pools[w->pool].n_workers--;
-    timer_clear(&w->read_timer);
-    timer_clear(&w->terminate_timer);
-    loop_del(&w->watch);
+    loop_del(&w->watch); // the timers find a state that they leave alone, or ask the master to kill again
     fd_close(&w->watch.fd);
     w->req = NULL;
     if (r) {
@@ -218,6 +247,9 @@ void dispatch__on_lost(struct worker *w, unsigned status, const char *why)
         gauge_add(COUNTER_WORKERS_BUSY, -1);
         job_over();
     }
+    if (w->gone)
+        loop_defer(&w->free_task, on_free_task);
+    refuse_if_down(&pools[w->pool]);
 }
 
 static struct worker *worker_find(uint32_t id)
@@ -226,20 +258,6 @@ static struct worker *worker_find(uint32_t id)
         if (w->id == id)
             return w;
     return NULL;
-}
-
-static void worker_free(struct worker *w)
-{
-    *(w->prev ? &w->prev->next : &all_workers) = w->next;
-    if (w->next)
-        w->next->prev = w->prev;
-    timer_clear(&w->read_timer);
-    timer_clear(&w->terminate_timer);
-    loop_del(&w->watch);
-    fd_close(&w->watch.fd);
-    chan_unmap(&w->chan);
-    w->magic = 0;
-    free(w);
 }
 
 void dispatch_on_worker_add(struct msg *m)
@@ -263,7 +281,7 @@ void dispatch_on_worker_add(struct msg *m)
     w->id = a->worker_id;
     w->pool = a->pool;
     w->pid = a->pid;
-    w->post_max_size = a->post_max_size;
+    pools[a->pool].post_max_size = a->post_max_size;
     w->chan = chan;
     w->seen = board_proc_find(BOARD_WORKER, w->id);
     (void)fd_set_nonblock(m->fds[0], true);
@@ -307,8 +325,13 @@ void dispatch_on_worker_gone(const struct msg *m)
     bool in_request = w->state == WORKER_BUSY || w->lost_busy;
     enum worker_end end = w->killed ? w->kill_end : (enum worker_end)g->end;
     log_death(w, end, g->detail, in_request);
-    dispatch__on_lost(w, 502, "the worker died");
-    worker_free(w);
+    w->gone = true;
+    w->seen = NULL; // its row on the board may be another's now
+    if (w->state == WORKER_LOST)
+        worker_free(w);
+    else if (!w->body_left)
+        dispatch__on_lost(w, 502, "the worker died");
+    // else the client has not yet taken what lies in the ring; behind it comes the channel's end, and then it is lost
 }
 
 void dispatch_on_retire(uint32_t worker_id)
@@ -332,11 +355,12 @@ void dispatch_on_pool_state(const struct msg *m)
         return;
     struct pool *p = &pools[s->pool];
     p->down = !s->up;
-    while (p->down && !p->n_workers && p->first) {
-        struct req *r = p->first;
-        queue_del(p, r);
-        refuse(r, COUNTER_QUEUE_DOWN, "PHP is not running for now");
-    }
+    refuse_if_down(p);
+}
+
+uint64_t dispatch_post_max_size(unsigned pool)
+{
+    return pools[pool].post_max_size;
 }
 
 // ---- requests that change their mind ----

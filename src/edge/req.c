@@ -23,6 +23,7 @@
 #include "http/status.h"
 #include "http/uri.h"
 #include "ipc/board.h"
+#include "ipc/chan.h"
 
 #define INTERNAL_REDIRECTS_MAX 5
 
@@ -224,12 +225,15 @@ void req_fail(struct req *r, unsigned status, const char *why)
 
 static void run_plan(struct req *r);
 
-// What a body may be: the site's or route's limit, and PHP's own is applied by PHP.
+// What a body may be: the site's or route's limit, else post_max_size of the PHP that would get it. A body that PHP is going
+// to throw away is not worth a client's time and a disk's space.
 static bool body_is_refused(struct req *r, uint64_t n)
 {
-    if (!r->max_body_size || n <= (uint64_t)r->max_body_size)
+    uint64_t ours = (uint64_t)r->max_body_size, phps = ours ? 0 : dispatch_post_max_size(r->site->pool);
+
+    if ((!ours || n <= ours) && (!phps || n <= phps))
         return false;
-    req_fail(r, 413, "the body is larger than max_body_size");
+    req_fail(r, 413, ours ? "the body is larger than max_body_size" : "the body is larger than PHP's post_max_size");
     return true;
 }
 
@@ -291,6 +295,8 @@ size_t req_body_add(struct req *r, const char *data, size_t n)
 {
     if (r->ended || r->step == REQ_DONE)
         return n;
+    if (r->n_redirects)
+        return n; // the page behind X-Accel-Redirect has no body
     if (body_is_refused(r, r->body.n + n))
         return n;
     if (!r->buffering) {
@@ -298,7 +304,8 @@ size_t req_body_add(struct req *r, const char *data, size_t n)
         r->body.n += took;
         return took;
     }
-    int rc = body_add(&r->body, data, n, edge.conf->global.body_memory, edge.conf->global.spool_dir);
+    size_t memory = edge.conf->global.body_memory; // what is not in a file must fit into the worker's memory
+    int rc = body_add(&r->body, data, n, memory < CHAN_BODY_BYTES ? memory : CHAN_BODY_BYTES, edge.conf->global.spool_dir);
     if (rc) {
         log_error("request %s: the body can't be spooled to %s: %s", r->id, edge.conf->global.spool_dir, strerror(-rc));
         req_fail(r, rc == -ENOSPC || rc == -EDQUOT ? 507 : 500, "the body could not be spooled");
@@ -310,6 +317,8 @@ void req_body_end(struct req *r)
 {
     r->body.complete = true;
     if (r->ended || r->step == REQ_DONE)
+        return;
+    if (r->n_redirects)
         return;
     if (!r->buffering)
         dispatch_body_end(r, false);

@@ -33,7 +33,6 @@ struct worker {
     struct worker *next_idle; // stack of the pool
     struct worker *prev, *next; // all
     struct board_proc *seen; // row of the board, may be NULL
-    uint64_t post_max_size;
 
     uint32_t job_id;
     struct req *req; // whose answer is still wanted; NULL when it has it, or is gone
@@ -53,6 +52,8 @@ struct worker {
     // body ring of a streamed body
     uint64_t body_pos;
     size_t body_room;
+    uint32_t body_untold;   // bytes in the ring of which the worker does not know yet
+    unsigned body_messages; // BODY messages since it last told that it took something
     bool streaming;
 
     // limits of time; timers are left set when a job ends and looked at when they fire
@@ -61,6 +62,8 @@ struct worker {
     uint64_t terminate_at_ms; // 0 = none
     bool killed;
     enum worker_end kill_end;
+    bool gone; // the master says that it is no more; kept until the client has taken what it left in the ring
+    struct task free_task;
 
     // for the log line when it dies; the request may be gone by then
     char request_id[40], method[16], uri[200], script[256];
