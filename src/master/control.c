@@ -51,6 +51,11 @@ const char *control_path(void)
 
 static void client_close(struct client *c)
 {
+    char ignored[4096];
+
+    // Closed with bytes unread, the socket would give the client a reset in place of its answer.
+    for (int i = 0; i < 16 && recv(c->fd, ignored, sizeof ignored, MSG_DONTWAIT) > 0; i++)
+        ;
     loop_del(&c->watch);
     timer_clear(&c->limit);
     fd_close(&c->fd);

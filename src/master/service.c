@@ -171,8 +171,8 @@ void service_close(struct service *svc, unsigned leftover_ms)
     svc->state = SERVICE_CLOSING;
     timer_clear(&svc->edge.respawn);
     if (svc->edge.pid) {
+        kill(svc->edge.pid, SIGKILL); // first: it would log that its channel broke
         peer_close(&svc->edge.peer);
-        kill(svc->edge.pid, SIGKILL);
     }
     for (size_t i = 0; i < svc->conf->n_pools; i++)
         pool_close(&svc->pools[i]);

@@ -164,7 +164,8 @@ void pool_on_mold_ready(struct pool *p, struct mold *m)
     p->mold = m;
     if (p->svc->state != SERVICE_STARTING)
         log_notice("pool %s: generation %u is up (mold pid %d)", p->conf->name, m->generation, m->pid);
-    timer_clear(&p->spawn_timer);
+    if (!p->backoff_ms) // else its workers wait as long as the old mold's would: it may be no better
+        timer_clear(&p->spawn_timer);
     pool_tell_state(p);
     pool_fill(p);
     pool_retire_old(p);
