@@ -63,6 +63,7 @@ int run_asked(const struct conf_args *args, const char *command)
     if (said.ok)
         return EXIT_DONE;
     if (!said.failed)
-        fprintf(stderr, "plimsoll %s: the server ended without an answer%s%s\n", command, rc ? ": " : "", rc ? strerror(-rc) : "");
+        fprintf(stderr, "plimsoll %s: the server ended without an answer%s%s\n", command, rc ? ": " : "",
+                rc ? strerror(-rc) : "");
     return EXIT_RUNTIME;
 }

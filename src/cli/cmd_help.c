@@ -42,8 +42,8 @@ static int run(struct conf_args *args, int argc, char **argv)
     const struct command *c = find_command(argv[0]);
     if (!c) {
         const char *near = nearest_command(argv[0]);
-        fprintf(stderr, "plimsoll help: there is no command '%s'%s%s%s\n", argv[0], near ? "; did you mean '" : "", near ? near : "",
-                near ? "'?" : "");
+        fprintf(stderr, "plimsoll help: there is no command '%s'%s%s%s\n", argv[0], near ? "; did you mean '" : "",
+                near ? near : "", near ? "'?" : "");
         return EXIT_USAGE;
     }
     print_command_help(c, stdout);

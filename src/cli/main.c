@@ -24,7 +24,8 @@ const char *nearest_command(const char *name)
     // The first letters are enough for five words: "stat" is status, "start" and "run" are what others call serve.
     static const struct {
         const char *word, *command;
-    } others[] = {{"start", "serve"}, {"run", "serve"}, {"server", "serve"}, {"test", "check"}, {"restart", "reload"}, {"quit", "stop"}};
+    } others[] = {{"start", "serve"}, {"run", "serve"},      {"server", "serve"},
+                  {"test", "check"},  {"restart", "reload"}, {"quit", "stop"}};
 
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(others[i].word, name) == 0)
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
     if (c)
         return run_command(c, argc - 2, argv + 2);
     const char *near = nearest_command(argv[1]);
-    snprintf(reason, sizeof reason, near ? "unknown command '%.100s'; did you mean '%s'?" : "unknown command '%.100s'", argv[1], near);
+    snprintf(reason, sizeof reason, near ? "unknown command '%.100s'; did you mean '%s'?" : "unknown command '%.100s'", argv[1],
+             near);
     return refuse(reason);
 }

@@ -7,6 +7,8 @@
 
 #include "conf/conf_int.h"
 
+enum { PAIRS_MAX = 1000, LISTENS_MAX = 64 };
+
 static bool refuse(struct load *l, const struct conf_assign *as, const char *reason)
 {
     const struct conf_option *o = as->option;
@@ -149,12 +151,15 @@ static bool assign_pair(struct load *l, const struct conf_assign *as, struct con
             return true;
         }
     }
-    struct conf_pair *grown = arena_alloc(&l->conf->arena, (pairs->n + 1) * sizeof *grown);
-    if (pairs->n)
-        memcpy(grown, pairs->v, pairs->n * sizeof *grown);
-    grown[pairs->n] = (struct conf_pair){copy(l, as->pair_key), copy(l, value)};
-    pairs->v = grown;
-    pairs->n++;
+    if (pairs->n >= PAIRS_MAX)
+        return refuse(l, as, "is one too many (1000 are possible)");
+    if ((pairs->n & (pairs->n - 1)) == 0) { // full at powers of two
+        struct conf_pair *grown = arena_alloc(&l->conf->arena, (pairs->n ? pairs->n * 2 : 1) * sizeof *grown);
+        if (pairs->n)
+            memcpy(grown, pairs->v, pairs->n * sizeof *grown);
+        pairs->v = grown;
+    }
+    pairs->v[pairs->n++] = (struct conf_pair){copy(l, as->pair_key), copy(l, value)};
     return true;
 }
 
@@ -243,19 +248,26 @@ static bool assign_listen(struct load *l, const struct conf_assign *as)
         g->admin = NULL;
         return true;
     }
+    if (as->option->kind == KIND_ADMIN) {
+        reason = conf__parse_listen(a, as->text, &one);
+        if (reason)
+            return refuse(l, as, reason);
+        g->admin = arena_alloc(a, sizeof one);
+        *g->admin = one;
+        return true;
+    }
     struct str rest = str_from(as->text), word;
     while (!reason && (word = next_word(&rest, " \t,")).n) {
         reason = conf__parse_listen(a, arena_strndup(a, word.p, word.n), &one);
         if (reason)
             break;
-        if (as->option->kind == KIND_ADMIN) {
-            g->admin = arena_alloc(a, sizeof one);
-            *g->admin = one;
-            continue;
-        }
         for (size_t i = 0; i < g->n_listen; i++)
             if (strcmp(g->listen[i].text, one.text) == 0 && (one.is_unix || one.port))
                 reason = "is given twice";
+        if (g->n_listen >= LISTENS_MAX)
+            reason = "is one too many (64 are possible)";
+        if (reason)
+            break;
         struct conf_listen *grown = arena_alloc(a, (g->n_listen + 1) * sizeof *grown);
         if (g->n_listen)
             memcpy(grown, g->listen, g->n_listen * sizeof *grown);
@@ -379,8 +391,9 @@ static bool assign_value(struct load *l, const struct conf_assign *as, void *obj
         return assign_enum(l, as, field);
     case KIND_STATIC:
         return strcmp(as->text, "static") == 0 ||
-               refuse(l, as, "is not possible: plimsoll keeps a fixed number of workers, because a replacement costs "
-                             "milliseconds: remove pm and set pm.max_children");
+               refuse(l, as,
+                      "is not possible: plimsoll keeps a fixed number of workers, because a replacement costs "
+                      "milliseconds: remove pm and set pm.max_children");
     case KIND_FD:
         return assign_fd(l, as, field);
     case KIND_STRING:

@@ -92,6 +92,8 @@ struct conf_origin {
     const char *where; // "FILE:LINE", "environment PLIMSOLL_X", "flag --x", "default", "found: ..."
 };
 
+struct ini_item;
+
 struct load {
     struct conf *conf;
     struct conf_errors *errors;
@@ -112,7 +114,21 @@ struct conf_assign {
     const char *base;  // folder that relative paths are relative to
 };
 
+// The file, read into items; relative paths in it are relative to dir.
+struct conf_file {
+    struct ini_item *items;
+    size_t n;
+    const char *dir;
+};
+
+#define CONF_ERRORS_MAX 100
+
+// sections.c: makes the objects and sets their defaults and what the file says.
+void conf__apply_sections(struct load *l, const struct conf_file *f);
+
 // load.c
+// Splits "env[NAME]"; false if the brackets are broken.
+bool conf__split_key(struct arena *a, const char *key, struct str *ret_name, const char **ret_pair_key);
 void conf__error(struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void conf__warn(struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void conf__finding(struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -159,17 +159,17 @@ static void find_front(struct load *l, struct conf_site *site, unsigned index, i
 
     if (conf__is_set(l->conf, SEC_SITE, index, "front_controller")) {
         if (site->front_controller && !exists(site->root, site->front_controller + 1, S_IFREG))
-            conf__error(l, "%s: %s%s does not exist",
-                        conf__at(l->conf, SEC_SITE, index, "front_controller"), site->root, site->front_controller);
+            conf__error(l, "%s: %s%s does not exist", conf__at(l->conf, SEC_SITE, index, "front_controller"), site->root,
+                        site->front_controller);
         return;
     }
     const char *name = app >= 0 ? apps[app].front : exists(site->root, "index.php", S_IFREG) ? "index.php" : "app.php";
     bool there = name[0] && exists(site->root, name, S_IFREG);
     site->front_controller = there ? conf__path_join(a, "/", name) : NULL;
     found(l, SEC_SITE, index, "front_controller",
-          there              ? "it exists"
+          there                  ? "it exists"
           : app >= 0 && !name[0] ? arena_printf(a, "%s has none", apps[app].name).p
-                             : "no such script");
+                                 : "no such script");
 }
 
 static void set_dir(struct load *l, struct conf_site *site, unsigned index, const char *given_root)
@@ -203,8 +203,7 @@ void conf__discover_site(struct load *l, struct conf_site *site, unsigned index)
     int app = recognise_around(&c->arena, site->dir);
     site->app = arena_strndup(&c->arena, app < 0 ? "none" : apps[app].name, strlen(app < 0 ? "none" : apps[app].name));
     if (given_root) {
-        site->root = resolve_dir(l, conf__path_join(&c->arena, site->dir, given_root),
-                                 conf__at(c, SEC_SITE, index, "root"));
+        site->root = resolve_dir(l, conf__path_join(&c->arena, site->dir, given_root), conf__at(c, SEC_SITE, index, "root"));
     } else {
         find_root(l, site, index, app);
     }
@@ -227,8 +226,15 @@ void conf__discover_site(struct load *l, struct conf_site *site, unsigned index)
 static void add_rules(struct load *l, struct conf_site *site, int app, bool deny, const char *label)
 {
     struct conf *c = l->conf;
-    struct conf_route r = {.builtin = true, .site = site->name, .deny = deny, .php = deny ? UNSET : OFF, .files_only = app == APP_EVERY, .expires_s = -1,
-                           .max_body_size = -1, .read_timeout_ms = -1, .request_terminate_timeout_ms = -1,
+    struct conf_route r = {.builtin = true,
+                           .site = site->name,
+                           .deny = deny,
+                           .php = deny ? UNSET : OFF,
+                           .files_only = app == APP_EVERY,
+                           .expires_s = -1,
+                           .max_body_size = -1,
+                           .read_timeout_ms = -1,
+                           .request_terminate_timeout_ms = -1,
                            .request_buffering = UNSET};
     struct buf said = BUF_INIT;
 
@@ -247,8 +253,10 @@ static void add_rules(struct load *l, struct conf_site *site, int app, bool deny
         grown[c->n_routes++] = r;
         c->routes = grown;
         conf__finding(l, "%s%s%s (%s):%.*s", c->n_sites > 1 ? "site " : "", c->n_sites > 1 ? site->name : "",
-                      c->n_sites > 1 ? (deny ? ": denied" : ": PHP not run") : deny ? "denied" : "PHP not run", label,
-                      STR_ARG(buf_str(&said)));
+                      c->n_sites > 1 ? (deny ? ": denied" : ": PHP not run")
+                      : deny         ? "denied"
+                                     : "PHP not run",
+                      label, STR_ARG(buf_str(&said)));
     }
     buf_done(&said);
 }

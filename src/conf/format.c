@@ -121,8 +121,13 @@ void conf__format(const struct conf *c, const struct conf_option *o, const void 
     case KIND_TRI:
         buf_printf(out, *(const enum tristate *)field == ON ? "on" : "off");
         return;
-    case KIND_UINT:
     case KIND_WORKERS:
+        if (!*(const unsigned *)field) {
+            buf_printf(out, "auto");
+            return;
+        }
+        __attribute__((fallthrough));
+    case KIND_UINT:
         buf_printf(out, "%u", *(const unsigned *)field);
         return;
     case KIND_SIZE:

@@ -17,8 +17,6 @@
 #include "conf/ini.h"
 #include "conf/settle.h"
 
-enum { ERRORS_MAX = 100, LIST_MAX = 4096, SITES_MAX = 256, POOLS_MAX = 64, ROUTES_MAX = 1024 };
-
 // ---- small things the other files of this folder use ----
 
 void conf__list_add(struct arena *a, struct conf_list *list, const char *s)
@@ -34,13 +32,13 @@ void conf__list_add(struct arena *a, struct conf_list *list, const char *s)
 
 static void error_line(struct conf_errors *e, char *line)
 {
-    if (e->lines.n >= ERRORS_MAX) {
+    if (e->lines.n >= CONF_ERRORS_MAX) {
         free(line);
         return;
     }
     e->lines.v = xrealloc(e->lines.v, (e->lines.n + 1) * sizeof *e->lines.v);
     e->lines.v[e->lines.n++] = line;
-    if (e->lines.n == ERRORS_MAX - 1)
+    if (e->lines.n == CONF_ERRORS_MAX - 1)
         error_line(e, xstrdup("... and more"));
 }
 
@@ -162,6 +160,21 @@ const char *conf__at(struct conf *c, enum conf_section s, unsigned index, const 
     return og->layer == LAYER_FILE ? arena_printf(&c->arena, "%s: %s", og->where, key).p : og->where;
 }
 
+// Splits "env[NAME]"; false if the brackets are broken.
+bool conf__split_key(struct arena *a, const char *key, struct str *ret_name, const char **ret_pair_key)
+{
+    size_t n = strlen(key), open = strcspn(key, "[");
+
+    *ret_name = (struct str){key, open};
+    *ret_pair_key = NULL;
+    if (open == n)
+        return true;
+    if (n < open + 3 || key[n - 1] != ']')
+        return false;
+    *ret_pair_key = arena_strndup(a, key + open + 1, n - open - 2);
+    return !strpbrk(*ret_pair_key, "[]= \t");
+}
+
 // Joined and cleaned of "//", "." and ".." by text alone: symbolic links are looked at when the file is.
 char *conf__path_join(struct arena *a, const char *base, const char *path)
 {
@@ -193,12 +206,6 @@ char *conf__path_join(struct arena *a, const char *base, const char *path)
 
 // ---- the file ----
 
-struct file {
-    struct ini_item *items;
-    size_t n;
-    const char *dir;
-};
-
 static const char *env_get(const struct conf_args *args, const char *name)
 {
     size_t n = strlen(name);
@@ -209,14 +216,14 @@ static const char *env_get(const struct conf_args *args, const char *name)
     return NULL;
 }
 
-static void read_config_file(struct load *l, struct file *ret_file)
+static void read_config_file(struct load *l, struct conf_file *ret_file)
 {
     struct conf *c = l->conf;
     const char *given = l->args->file ? l->args->file : env_get(l->args, "PLIMSOLL_CONFIG");
     char *text;
     size_t n;
 
-    *ret_file = (struct file){.dir = l->cwd};
+    *ret_file = (struct conf_file){.dir = l->cwd};
     if (!given)
         return;
     c->file = conf__path_join(&c->arena, l->cwd, given);
@@ -229,232 +236,6 @@ static void read_config_file(struct load *l, struct file *ret_file)
     free(text);
     char *dir = arena_strndup(&c->arena, c->file, strlen(c->file));
     ret_file->dir = dirname(dir);
-}
-
-static const struct {
-    const char *word;
-    enum conf_section section;
-    bool named;
-    const char *unnamed; // what [site] and [pool] alone are called
-    size_t most;
-} section_words[] = {
-    {"global", SEC_GLOBAL, false, NULL, 1},
-    {"site", SEC_SITE, true, "default", SITES_MAX},
-    {"pool", SEC_POOL, true, "www", POOLS_MAX},
-    {"route", SEC_ROUTE, true, NULL, ROUTES_MAX},
-};
-enum { N_SECTION_WORDS = sizeof section_words / sizeof *section_words };
-
-static int section_word(const char *word)
-{
-    for (int i = 0; i < N_SECTION_WORDS; i++)
-        if (strcmp(section_words[i].word, word) == 0)
-            return i;
-    return -1;
-}
-
-static void make_objects(struct load *l, const struct file *f)
-{
-    struct conf *c = l->conf;
-    size_t n[N_SECTION_WORDS] = {0};
-
-    for (size_t i = 0; i < f->n; i++) {
-        int w = f->items[i].type == INI_SECTION ? section_word(f->items[i].key) : -1;
-        if (w >= 0)
-            n[w]++;
-    }
-    c->sites = arena_calloc(&c->arena, (n[1] + 1) * sizeof *c->sites);
-    c->pools = arena_calloc(&c->arena, (n[2] + 1) * sizeof *c->pools);
-    c->routes = arena_calloc(&c->arena, (n[3] + 1) * sizeof *c->routes);
-}
-
-static void set_defaults(struct load *l, enum conf_section s, unsigned index)
-{
-    void *object = conf__object(l->conf, s, index);
-
-    for (size_t i = 0; i < conf_n_options; i++) {
-        const struct conf_option *o = &conf_options[i];
-        if (o->section != s)
-            continue;
-        void *field = (char *)object + o->offset;
-        if (o->def) {
-            struct conf_assign as = {.option = o, .index = index, .text = o->def, .layer = LAYER_DEFAULT, .where = "default",
-                                     .base = l->cwd};
-            must(conf__assign(l, &as));
-        } else if (o->kind == KIND_SIZE64 || o->kind == KIND_TIME64 || o->kind == KIND_SECONDS || o->kind == KIND_RLIMIT) {
-            *(int64_t *)field = -1;
-        } else if (o->kind == KIND_TRI) {
-            *(enum tristate *)field = UNSET;
-        }
-    }
-}
-
-// A new section's object with its defaults; returns its index.
-static unsigned add_object(struct load *l, enum conf_section s, const char *name)
-{
-    struct conf *c = l->conf;
-    unsigned index = 0;
-    char *copy = arena_strndup(&c->arena, name, strlen(name));
-
-    if (s == SEC_SITE)
-        c->sites[index = (unsigned)c->n_sites++].name = copy;
-    else if (s == SEC_POOL)
-        c->pools[index = (unsigned)c->n_pools++].name = copy;
-    else if (s == SEC_ROUTE)
-        c->routes[index = (unsigned)c->n_routes++].name = copy;
-    set_defaults(l, s, index);
-    return index;
-}
-
-static bool name_is_plain(const char *name)
-{
-    return *name && strlen(name) < 32 &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == strlen(name);
-}
-
-struct open_section {
-    enum conf_section section; // SEC_COMMAND: none, or one whose keys are skipped because it was refused
-    unsigned index;
-    const char *title;
-};
-
-static struct open_section open_section(struct load *l, const struct file *f, size_t at)
-{
-    const struct ini_item *it = &f->items[at];
-    struct open_section none = {.section = SEC_COMMAND};
-    const char *file = l->conf->file;
-    int w = section_word(it->key);
-
-    if (w < 0) {
-        const char *words[] = {"global", "site", "pool", "route"};
-        const char *near = conf_nearest(it->key, words, 4);
-        if (near)
-            conf__error(l, "%s:%u: unknown section [%s]; did you mean [%s%s]?", file, it->line, it->key, near,
-                        *it->value ? arena_printf(&l->conf->arena, " %s", it->value).p : "");
-        else if (!*it->value)
-            conf__error(l, "%s:%u: unknown section [%s]; write [pool %s] for a pool as in php-fpm, or [site %s]", file, it->line,
-                        it->key, it->key, it->key);
-        else
-            conf__error(l, "%s:%u: unknown section [%s]; there are [global], [site NAME], [pool NAME] and [route NAME]", file,
-                        it->line, it->key);
-        return none;
-    }
-    const char *name = *it->value ? it->value : section_words[w].unnamed;
-    if (!section_words[w].named && *it->value) {
-        conf__error(l, "%s:%u: [%s] takes no name", file, it->line, it->key);
-        return none;
-    }
-    if (section_words[w].named && (!name || !name_is_plain(name))) {
-        conf__error(l, "%s:%u: [%s] needs a name of at most 31 letters, digits, '.', '_' and '-'", file, it->line, it->key);
-        return none;
-    }
-    size_t same = 0;
-    for (size_t i = 0; i < at; i++) {
-        const struct ini_item *b = &f->items[i];
-        if (b->type != INI_SECTION || strcmp(b->key, it->key) != 0)
-            continue;
-        const char *its_name = *b->value ? b->value : section_words[w].unnamed;
-        same++;
-        if (!name || (its_name && strcmp(its_name, name) == 0)) {
-            conf__error(l, "%s:%u: [%s%s%s] is there already, in line %u", file, it->line, it->key, name ? " " : "",
-                        name ? name : "", b->line);
-            return none;
-        }
-    }
-    if (same >= section_words[w].most) {
-        conf__error(l, "%s:%u: more than %zu [%s] sections", file, it->line, section_words[w].most, it->key);
-        return none;
-    }
-    struct open_section os = {.section = section_words[w].section};
-    os.index = os.section == SEC_GLOBAL ? 0 : add_object(l, os.section, name);
-    os.title = name ? arena_printf(&l->conf->arena, "%s %s", it->key, name).p : it->key;
-    return os;
-}
-
-static void refuse_key(struct load *l, const struct open_section *os, unsigned line, const char *key)
-{
-    const char *file = l->conf->file;
-    const char *hint = conf_foreign_hint(os->section, key), *near;
-
-    if (hint) {
-        conf__error(l, "%s:%u: '%s' is not an option here: %s", file, line, key, hint);
-        return;
-    }
-    for (enum conf_section s = SEC_GLOBAL; s <= SEC_ROUTE; s++) {
-        if (s != os->section && conf_option_find(s, str_from(key))) {
-            conf__error(l, "%s:%u: '%s' belongs to [%s%s], not to [%s]", file, line, key, conf_section_name(s),
-                        s == SEC_GLOBAL ? "" : " NAME", os->title);
-            return;
-        }
-    }
-    near = conf_nearest_key(os->section, key);
-    if (near)
-        conf__error(l, "%s:%u: unknown key '%s' in [%s]; did you mean '%s'?", file, line, key, os->title, near);
-    else
-        conf__error(l, "%s:%u: unknown key '%s' in [%s]", file, line, key, os->title);
-}
-
-// Splits "env[NAME]"; false if the brackets are broken.
-static bool split_key(struct arena *a, const char *key, struct str *ret_name, const char **ret_pair_key)
-{
-    size_t n = strlen(key), open = strcspn(key, "[");
-
-    *ret_name = (struct str){key, open};
-    *ret_pair_key = NULL;
-    if (open == n)
-        return true;
-    if (n < open + 3 || key[n - 1] != ']')
-        return false;
-    *ret_pair_key = arena_strndup(a, key + open + 1, n - open - 2);
-    return !strpbrk(*ret_pair_key, "[]= \t");
-}
-
-static void assign_from_file(struct load *l, const struct file *f, const struct open_section *os, const struct ini_item *it)
-{
-    struct conf *c = l->conf;
-    struct str name;
-    const char *pair_key;
-    bool whole = split_key(&c->arena, it->key, &name, &pair_key);
-    const struct conf_option *o = conf_option_find(os->section, name);
-
-    if (!o || (pair_key && !conf_kind_is_pairs(o->kind))) {
-        refuse_key(l, os, it->line, it->key);
-        return;
-    }
-    if (!whole || (!pair_key && conf_kind_is_pairs(o->kind))) {
-        conf__error(l, "%s:%u: write %s[NAME] = value", c->file, it->line, o->key);
-        return;
-    }
-    struct conf_origin *before = conf__origin_find(c, o, os->index, pair_key);
-    if (before && before->layer == LAYER_FILE && !conf_kind_repeats(o->kind)) {
-        conf__error(l, "%s:%u: '%s' was set before, at %s", c->file, it->line, it->key, before->where);
-        return;
-    }
-    struct conf_assign as = {.option = o, .index = os->index, .pair_key = pair_key, .text = it->value, .quoted = it->quoted,
-                             .layer = LAYER_FILE, .base = f->dir};
-    as.where = arena_printf(&c->arena, "%s:%u", c->file, it->line).p;
-    conf__assign(l, &as);
-}
-
-static void apply_file(struct load *l, const struct file *f)
-{
-    struct open_section os = {.section = SEC_COMMAND};
-    bool any = false;
-
-    for (size_t i = 0; i < f->n; i++) {
-        const struct ini_item *it = &f->items[i];
-        if (it->type == INI_ERROR) {
-            conf__error(l, "%s:%u: %s", l->conf->file, it->line, it->value);
-        } else if (it->type == INI_SECTION) {
-            os = open_section(l, f, i);
-            any = true;
-        } else if (!any) {
-            conf__error(l, "%s:%u: '%s' stands before the first section; write [global] above it", l->conf->file, it->line, it->key);
-            any = true; // once is enough
-        } else if (os.section != SEC_COMMAND) {
-            assign_from_file(l, f, &os, it);
-        }
-    }
 }
 
 // ---- environment and flags ----
@@ -524,7 +305,7 @@ static void apply_flags(struct load *l)
         struct str name;
         const char *pair_key;
 
-        split_key(&l->conf->arena, flag->key, &name, &pair_key);
+        conf__split_key(&l->conf->arena, flag->key, &name, &pair_key);
         for (enum conf_section s = SEC_GLOBAL; !(o && o->flag) && s < SEC_ROUTE; s++)
             o = conf_option_find(s, name);
         if (!o || !o->flag || (pair_key != NULL) != conf_kind_is_pairs(o->kind)) {
@@ -536,8 +317,11 @@ static void apply_flags(struct load *l)
         conf__assign(l, &as);
     }
     if (l->args->dir) {
-        struct conf_assign as = {.option = conf_option_find(SEC_SITE, STR("dir")), .text = l->args->dir, .layer = LAYER_FLAG,
-                                 .where = "DIR", .base = l->cwd};
+        struct conf_assign as = {.option = conf_option_find(SEC_SITE, STR("dir")),
+                                 .text = l->args->dir,
+                                 .layer = LAYER_FLAG,
+                                 .where = "DIR",
+                                 .base = l->cwd};
         conf__assign(l, &as);
     }
 }
@@ -552,7 +336,8 @@ static void apply_port(struct load *l)
         conf__error(l, "environment PORT: '%s' is not a port", port);
         return;
     }
-    struct conf_assign as = {.option = conf_option_find(SEC_GLOBAL, STR("listen")), .layer = LAYER_ENV, .where = "environment PORT"};
+    struct conf_assign as = {
+        .option = conf_option_find(SEC_GLOBAL, STR("listen")), .layer = LAYER_ENV, .where = "environment PORT"};
     as.text = arena_printf(&l->conf->arena, ":%u", (unsigned)n).p;
     conf__assign(l, &as);
 }
@@ -566,23 +351,12 @@ static void begin(struct load *l, const struct conf_args *args, struct conf_erro
     l->cwd = arena_strndup(&l->conf->arena, at, strlen(at));
 }
 
-static void apply_sections(struct load *l, const struct file *file)
-{
-    make_objects(l, file);
-    set_defaults(l, SEC_GLOBAL, 0);
-    apply_file(l, file);
-    if (!l->conf->n_sites)
-        add_object(l, SEC_SITE, "default");
-    if (!l->conf->n_pools)
-        add_object(l, SEC_POOL, "www");
-}
-
 static void collect(struct load *l)
 {
-    struct file file;
+    struct conf_file file;
 
     read_config_file(l, &file);
-    apply_sections(l, &file);
+    conf__apply_sections(l, &file);
     apply_env(l);
     apply_flags(l);
     apply_port(l);
@@ -609,13 +383,13 @@ int conf_load(const struct conf_args *args, struct conf **ret_conf, struct conf_
 int conf__load_text(struct str text, struct conf **ret_conf, struct conf_errors *errors)
 {
     struct conf_args args = {.cwd = (char[]){"/"}};
-    struct file file = {.dir = "/"};
+    struct conf_file file = {.dir = "/"};
     struct load l;
 
     begin(&l, &args, errors);
     l.conf->file = conf__path_join(&l.conf->arena, "/", "text");
     ini_parse(&l.conf->arena, text, NULL, &file.items, &file.n);
-    apply_sections(&l, &file);
+    conf__apply_sections(&l, &file);
     if (errors->lines.n) {
         conf_free(l.conf);
         return -1;
@@ -632,8 +406,7 @@ char *conf_control_path(const struct conf_args *args, struct conf_errors *errors
 
     begin(&l, args, &ignored);
     collect(&l);
-    const struct conf_origin *og =
-        conf__origin_find(l.conf, conf_option_find(SEC_GLOBAL, STR("control")), 0, NULL);
+    const struct conf_origin *og = conf__origin_find(l.conf, conf_option_find(SEC_GLOBAL, STR("control")), 0, NULL);
     if (og && og->layer != LAYER_DEFAULT)
         path = l.conf->global.control ? xstrdup(l.conf->global.control) : NULL;
     else

@@ -16,9 +16,9 @@ struct conf_command_none {
 #define STRUCT_ROUTE struct conf_route
 
 const struct conf_option conf_options[] = {
-#define OPTION(sec, key_, kind_, field, def_, min_, max_, words_, flag_, letter_, when_, value_, text_, more_)                         \
-    {SEC_##sec, key_,  KIND_##kind_, offsetof(STRUCT_##sec, field), def_,   min_,  max_, words_,                                       \
-     flag_,     letter_, WHEN_##when_, value_,                      text_, more_},
+#define OPTION(sec, key_, kind_, field, def_, min_, max_, words_, flag_, letter_, when_, value_, text_, more_)                   \
+    {SEC_##sec, key_,  KIND_##kind_, offsetof(STRUCT_##sec, field), def_, min_, max_, words_, flag_, letter_, WHEN_##when_,      \
+     value_,    text_, more_},
 #include "tbl/options.def"
 #undef OPTION
 };

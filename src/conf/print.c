@@ -26,8 +26,8 @@ struct line {
 };
 typedef void (*line_fn)(void *arg, const struct line *line);
 
-static void each_pair(const struct conf *c, const struct conf_option *o, unsigned index, const struct conf_pairs *pairs, line_fn fn,
-                      void *arg)
+static void each_pair(const struct conf *c, const struct conf_option *o, unsigned index, const struct conf_pairs *pairs,
+                      line_fn fn, void *arg)
 {
     for (size_t i = 0; i < pairs->n; i++) {
         const struct conf_origin *og = conf__origin_find(c, o, index, pairs->v[i].key);
@@ -40,7 +40,8 @@ static void each_pair(const struct conf *c, const struct conf_option *o, unsigne
     }
 }
 
-static void each_value(const struct conf *c, const struct conf_option *o, unsigned index, const void *object, line_fn fn, void *arg)
+static void each_value(const struct conf *c, const struct conf_option *o, unsigned index, const void *object, line_fn fn,
+                       void *arg)
 {
     const struct conf_origin *og = conf__origin_find(c, o, index, NULL);
     struct line line = {.option = o, .key = o->key, .n = conf__format_count(c, o, object)};
@@ -109,7 +110,9 @@ static void quote(const char *s, struct buf *out)
 
 static void print_line(void *arg, const struct line *l)
 {
-    if (!l->n)
+    if (!l->n && !l->is_default && conf_kind_repeats(l->option->kind)) // a list that was emptied
+        fprintf(arg, "%-28s = %-32s ; %s\n", l->key, "\"\"", l->where);
+    else if (!l->n)
         fprintf(arg, ";%-27s = %-32s ; %s\n", l->key, "", l->where);
     for (size_t i = 0; i < l->n; i++) {
         struct buf quoted = BUF_INIT;
@@ -187,7 +190,8 @@ static void json_line(void *arg, const struct line *l)
 
     for (size_t i = 0; json_is_array(value) && i < l->n; i++)
         json_array_append_new(value, text(l->values[i]));
-    json_object_set_new(arg, l->key, json_pack("{s:o, s:o, s:b}", "value", value, "origin", text(l->where), "default", l->is_default));
+    json_object_set_new(arg, l->key,
+                        json_pack("{s:o, s:o, s:b}", "value", value, "origin", text(l->where), "default", l->is_default));
 }
 
 static json_t *json_section(const struct conf *c, enum conf_section s, unsigned index, const char *name)
@@ -216,14 +220,15 @@ static void print_json(const struct conf *c, FILE *out)
         json_array_append_new(pools, json_section(c, SEC_POOL, i, c->pools[i].name));
     for (unsigned i = 0; i < c->n_routes; i++) {
         const struct conf_route *r = &c->routes[i];
-        json_array_append_new(routes, r->builtin ? json_pack("{s:o, s:b, s:o, s:b, s:b}", "name", text(r->name), "builtin", 1, "path",
-                                                             json_list(&r->path), "deny", r->deny, "files_only", r->files_only)
-                                                 : json_section(c, SEC_ROUTE, i, r->name));
+        json_array_append_new(routes, r->builtin
+                                          ? json_pack("{s:o, s:b, s:o, s:b, s:b}", "name", text(r->name), "builtin", 1, "path",
+                                                      json_list(&r->path), "deny", r->deny, "files_only", r->files_only)
+                                          : json_section(c, SEC_ROUTE, i, r->name));
     }
-    json_t *all = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "plimsoll.check/1", "file",
-                            c->file ? text(c->file) : json_null(), "findings", json_list(&c->findings), "warnings",
-                            json_list(&c->warnings), "global", json_section(c, SEC_GLOBAL, 0, NULL), "sites", sites, "pools", pools,
-                            "routes", routes);
+    json_t *all =
+        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "plimsoll.check/1", "file",
+                  c->file ? text(c->file) : json_null(), "findings", json_list(&c->findings), "warnings", json_list(&c->warnings),
+                  "global", json_section(c, SEC_GLOBAL, 0, NULL), "sites", sites, "pools", pools, "routes", routes);
     json_dumpf(all, out, JSON_INDENT(2));
     fprintf(out, "\n");
     json_decref(all);

@@ -9,8 +9,8 @@ static void print_flag(const struct conf_option *o, FILE *out)
 {
     char left[64];
 
-    snprintf(left, sizeof left, "%c%c%s--%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? "," : " ", o->flag,
-             o->value[0] ? " " : "", o->value);
+    snprintf(left, sizeof left, "%c%c%s--%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? "," : " ",
+             o->flag, o->value[0] ? " " : "", o->value);
     bool shown = o->def && o->def[0] && o->kind != KIND_BOOL && strcmp(o->def, "off") != 0;
     // A long value pushes the sentence to a line of its own.
     if (strlen(left) > 36)
@@ -39,8 +39,9 @@ void conf_print_help(enum conf_command command, FILE *out)
                 (command != CONF_COMMAND_SERVE || strcmp(conf_options[i].flag, "json") != 0))
                 print_flag(&conf_options[i], out);
     }
-    fprintf(out, "\nSizes: 8M, 64k. Times: 60s, 5m, 500ms; a bare number is seconds. Every option also has a key in the file and an\n"
-                 "environment variable: `plimsoll help --reference` prints them all.\n");
+    fprintf(out,
+            "\nSizes: 8M, 64k. Times: 60s, 5m, 500ms; a bare number is seconds. Every option also has a key in the file and an\n"
+            "environment variable: `plimsoll help --reference` prints them all.\n");
 }
 
 static const char *kind_text(const struct conf_option *o)
@@ -121,9 +122,11 @@ static void print_option(const struct conf_option *o, FILE *out)
 static const char intro[] =
     "<!-- Generated from src/tbl/options.def by `plimsoll help --reference`; don't edit. -->\n"
     "# Configuration\n\n"
-    "`plimsoll serve` needs no configuration. What it finds by itself, and what you can change, is below; `plimsoll check` prints\n"
+    "`plimsoll serve` needs no configuration. What it finds by itself, and what you can change, is below; `plimsoll check` "
+    "prints\n"
     "the effective value of every option and where it came from.\n\n"
-    "An option is set, in order of rank, by a **flag**, an **environment variable** (`PLIMSOLL_` and the key in capitals, `.` as\n"
+    "An option is set, in order of rank, by a **flag**, an **environment variable** (`PLIMSOLL_` and the key in capitals, `.` "
+    "as\n"
     "`_`; an empty one counts as not set), the **file**, or its **default**. Flags and environment set `[global]`, the first\n"
     "`[site]` and the first `[pool]`. A list that is set by a higher rank replaces the lower one's.\n\n"
     "## The file\n\n"
@@ -149,11 +152,14 @@ static const char intro[] =
     "- A comment is a line that begins with `;` or `#`, or what follows a value after white space and `;`.\n"
     "- A value in single quotes is taken as it is. In double quotes `\\\"`, `\\\\`, `\\n`, `\\t` and `\\$` are escapes.\n"
     "- `${NAME}` is replaced by that environment variable; one that isn't set is an error.\n"
-    "- Sizes are bytes, or a number with `K`, `M` or `G`. Times are seconds, or a number with `ms`, `s`, `m`, `h`, `d`, `w` or `y`.\n"
+    "- Sizes are bytes, or a number with `K`, `M` or `G`. Times are seconds, or a number with `ms`, `s`, `m`, `h`, `d`, `w` or "
+    "`y`.\n"
     "- Relative paths are relative to the file's folder; on the command line, to the current one.\n"
-    "- A key may stand once in its section, lists may stand several times. Unknown keys are refused, with the nearest known one.\n"
-    "- All routes that match a path hold together: whatever denies it denies it, and of each other setting the first route that\n"
-    "  sets it counts, in the file's order.\n";
+    "- A key may stand once in its section, lists may stand several times. Unknown keys are refused, with the nearest known "
+    "one.\n"
+    "- All routes that match a path hold together: of each setting the first route that sets it counts, in the file's order. "
+    "What\n"
+    "  a built-in rule denies stays denied.\n";
 
 void conf_print_reference(FILE *out)
 {
@@ -163,7 +169,8 @@ void conf_print_reference(FILE *out)
     } sections[] = {
         {SEC_GLOBAL, "[global]", "The server as a whole."},
         {SEC_SITE, "[site NAME]", "A host name and its application. Without any, there is one site, `default`."},
-        {SEC_POOL, "[pool NAME]", "A set of PHP workers with one user and one configuration. Without any, there is one pool, `www`."},
+        {SEC_POOL, "[pool NAME]",
+         "A set of PHP workers with one user and one configuration. Without any, there is one pool, `www`."},
         {SEC_ROUTE, "[route NAME]", "Rules for some paths of a site. They can't be set by flags or environment."},
     };
 

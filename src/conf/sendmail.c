@@ -87,11 +87,14 @@ void conf__warn_of_sendmail(struct load *l)
         if (!p->no_new_privs || !command[0])
             continue;
         const char *culprit = gains_rights(command) ? command : NULL;
-        if (!culprit && access(command, X_OK) == 0 && strcmp(command, "/usr/sbin/sendmail") == 0 && gains_rights("/usr/sbin/postdrop"))
+        if (!culprit && access(command, X_OK) == 0 && strcmp(command, "/usr/sbin/sendmail") == 0 &&
+            gains_rights("/usr/sbin/postdrop"))
             culprit = "/usr/sbin/postdrop";
         if (culprit)
-            conf__warn(l, "pool %s: mail() runs %s, and %s is setuid or setgid, which no_new_privs makes useless: set no_new_privs = no, or "
-                          "a sendmail_path that speaks SMTP (msmtp)",
+            conf__warn(l,
+                       "pool %s: mail() runs %s, and %s is setuid or setgid, which no_new_privs makes useless: set no_new_privs "
+                       "= no, or "
+                       "a sendmail_path that speaks SMTP (msmtp)",
                        p->name, command, culprit);
     }
 }

@@ -80,8 +80,7 @@ static void check_server_names(struct load *l)
         for (size_t j = 0; j < names->n; j++) {
             const char *s = names->v[j], *star = strchr(s, '*');
             if ((star && (star != s || s[1] != '.' || !s[2] || strchr(s + 1, '*'))) || strpbrk(s, "/:~ ") || !*s)
-                conf__error(l, "%s: '%s' is neither a host name, *.example.org nor _ (no port, no regular expression)",
-                            where, s);
+                conf__error(l, "%s: '%s' is neither a host name, *.example.org nor _ (no port, no regular expression)", where, s);
             for (char *p = names->v[j]; *p; p++)
                 *p = ascii_lower(*p);
             for (unsigned k = 0; k < i; k++)
@@ -90,7 +89,8 @@ static void check_server_names(struct load *l)
                         conf__error(l, "%s: '%s' is [site %s]'s already", where, s, c->sites[k].name);
         }
         if (i > 0 && !names->n)
-            conf__error(l, "%s: [site %s] needs server_name: only the first site may answer for every host", c->file, c->sites[i].name);
+            conf__error(l, "%s: [site %s] needs server_name: only the first site may answer for every host", c->file,
+                        c->sites[i].name);
     }
 }
 
@@ -112,8 +112,9 @@ static bool is_dir(const char *path)
 
 static bool route_does_something(const struct conf_route *r)
 {
-    return r->php != UNSET || r->deny || r->internal || r->allow.n || r->redirect || r->header.n || r->expires_s >= 0 || r->root ||
-           r->max_body_size >= 0 || r->read_timeout_ms >= 0 || r->request_terminate_timeout_ms >= 0 || r->request_buffering != UNSET;
+    return r->php != UNSET || r->deny || r->internal || r->allow.n || r->redirect || r->header.n || r->expires_s >= 0 ||
+           r->root || r->max_body_size >= 0 || r->read_timeout_ms >= 0 || r->request_terminate_timeout_ms >= 0 ||
+           r->request_buffering != UNSET;
 }
 
 static void settle_routes(struct load *l)
@@ -130,8 +131,8 @@ static void settle_routes(struct load *l)
         if (!r->path.n)
             conf__error(l, "%s: [route %s] needs path, such as path = /uploads/*", c->file, r->name);
         if (!route_does_something(r))
-            conf__error(l, "%s: [route %s] says nothing but its path: give it php, deny, allow, redirect, header or another key", c->file,
-                        r->name);
+            conf__error(l, "%s: [route %s] says nothing but its path: give it php, deny, allow, redirect, header or another key",
+                        c->file, r->name);
         if (r->root && !is_dir(r->root))
             conf__error(l, "%s: %s is not a folder", conf__at(c, SEC_ROUTE, i, "root"), r->root);
         if (r->deny && r->redirect)
@@ -190,8 +191,9 @@ static void settle_spool(struct load *l)
         g->response_spool = 0;
         found(l, SEC_GLOBAL, 0, "response_spool", "found: spool_dir is in memory");
     }
-    conf__warn(l, "spool_dir %s is in memory (tmpfs): large request bodies will count as memory of this container; name a folder on "
-                  "a disk with --spool-dir if there is one",
+    conf__warn(l,
+               "spool_dir %s is in memory (tmpfs): large request bodies will count as memory of this container; name a folder on "
+               "a disk with --spool-dir if there is one",
                g->spool_dir);
 }
 
@@ -228,7 +230,8 @@ static void settle_limits(struct load *l)
     if (g->request_line_max > g->header_max)
         conf__error(l, "%s: larger than header_max", conf__at(l->conf, SEC_GLOBAL, 0, "request_line_max"));
     if (!g->error_log)
-        conf__error(l, "%s: there must be an error log: a file, or - for standard error", conf__at(l->conf, SEC_GLOBAL, 0, "error_log"));
+        conf__error(l, "%s: there must be an error log: a file, or - for standard error",
+                    conf__at(l->conf, SEC_GLOBAL, 0, "error_log"));
     if (g->ping_response && strlen(g->ping_response) > 1024)
         conf__error(l, "%s: longer than 1024 bytes", conf__at(l->conf, SEC_GLOBAL, 0, "ping.response"));
 }

@@ -112,7 +112,8 @@ static bool pool_user(struct load *l, unsigned i, struct who *w)
         return find_user(l, dir, arena_printf(&c->arena, "%u", (unsigned)st.st_uid).p, w);
     }
     if (!getpwnam("www-data")) {
-        conf__error(l, "pool %s: %s belongs to root and there is no user www-data: say whom PHP shall run as, with --user", p->name, dir);
+        conf__error(l, "pool %s: %s belongs to root and there is no user www-data: say whom PHP shall run as, with --user",
+                    p->name, dir);
         return false;
     }
     found(l, SEC_POOL, i, "user", arena_printf(&c->arena, "found: %s belongs to root", dir).p);
@@ -132,10 +133,11 @@ static void resolve_pool_as_root(struct load *l, unsigned i)
     name_group(l, &w);
     found(l, SEC_POOL, i, "group", "found: the user's group");
     if (w.uid == 0 && !c->global.allow_root) {
-        conf__error(l,
-                    "pool %s: PHP would run as root: name another user with --user (or user = in [pool %s]), or say --allow-root if "
-                    "that is really meant",
-                    p->name, p->name);
+        conf__error(
+            l,
+            "pool %s: PHP would run as root: name another user with --user (or user = in [pool %s]), or say --allow-root if "
+            "that is really meant",
+            p->name, p->name);
         return;
     }
     if (w.uid == 0)
@@ -144,8 +146,8 @@ static void resolve_pool_as_root(struct load *l, unsigned i)
     p->group = w.group;
     p->uid = w.uid;
     p->gid = w.gid;
-    conf__finding(l, "%s%s%sPHP runs as %s (%s)", c->n_pools > 1 ? "pool " : "", c->n_pools > 1 ? p->name : "", c->n_pools > 1 ? ": " : "",
-                  p->user, conf__where(c, SEC_POOL, i, "user"));
+    conf__finding(l, "%s%s%sPHP runs as %s (%s)", c->n_pools > 1 ? "pool " : "", c->n_pools > 1 ? p->name : "",
+                  c->n_pools > 1 ? ": " : "", p->user, conf__where(c, SEC_POOL, i, "user"));
 }
 
 static void resolve_edge_as_root(struct load *l)
@@ -183,7 +185,8 @@ static void refuse_others(struct load *l, enum conf_section s, unsigned i, const
     if (!(group ? find_group(l, where, *name, &w) : find_user(l, where, *name, &w)))
         return;
     if (group ? w.gid != getegid() : w.uid != geteuid())
-        conf__error(l, "%s: only root can start processes as somebody else ('%s'): start plimsoll as root, or leave it out", where, *name);
+        conf__error(l, "%s: only root can start processes as somebody else ('%s'): start plimsoll as root, or leave it out",
+                    where, *name);
     *name = NULL;
 }
 
@@ -249,7 +252,8 @@ static int become(const char *user, uid_t uid, gid_t gid)
     uint64_t numeric;
     bool named = user && !str_to_u64(str_from(user), &numeric);
 
-    if ((named ? initgroups(user, gid) : setgroups(0, NULL)) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+    if ((named ? initgroups(user, gid) : setgroups(0, NULL)) != 0 || setresgid(gid, gid, gid) != 0 ||
+        setresuid(uid, uid, uid) != 0)
         return errno;
     return 0;
 }
@@ -292,7 +296,8 @@ int conf__reach(const char *path, bool write_wanted, const char *user, uid_t uid
     return -said.err;
 }
 
-static void check_reach(struct load *l, const char *what, const char *path, bool write_wanted, const char *user, uid_t uid, gid_t gid)
+static void check_reach(struct load *l, const char *what, const char *path, bool write_wanted, const char *user, uid_t uid,
+                        gid_t gid)
 {
     char *blocker = NULL;
     int rc = conf__reach(path, write_wanted, user, uid, gid, &blocker);
@@ -300,9 +305,11 @@ static void check_reach(struct load *l, const char *what, const char *path, bool
     if (rc) {
         const char *who = user && uid != (uid_t)-1 ? user : "this user";
         if (rc == -EACCES)
-            conf__error(l, "%s %s: %s can't %s it: %s doesn't let that user %s; change its rights, or name another user or place", what,
-                        path, who, write_wanted ? "write to" : "get at", blocker ? blocker : path,
-                        blocker && strcmp(blocker, path) != 0 ? "pass" : write_wanted ? "write" : "read");
+            conf__error(l, "%s %s: %s can't %s it: %s doesn't let that user %s; change its rights, or name another user or place",
+                        what, path, who, write_wanted ? "write to" : "get at", blocker ? blocker : path,
+                        blocker && strcmp(blocker, path) != 0 ? "pass"
+                        : write_wanted                        ? "write"
+                                                              : "read");
         else
             conf__error(l, "%s %s: %s", what, path, strerror(-rc));
     }

@@ -73,7 +73,7 @@ const char *conf__parse_time(const char *s, uint64_t *ret_ms)
     static const struct {
         const char *unit;
         uint64_t ms;
-    } units[] = {{"ms", 1},        {"s", 1000},      {"", 1000},        {"m", 60000},
+    } units[] = {{"ms", 1},      {"s", 1000},     {"", 1000},       {"m", 60000},
                  {"h", 3600000}, {"d", 86400000}, {"w", 604800000}, {"y", 31536000000}};
     uint64_t n, v;
     const char *unit;
@@ -106,8 +106,7 @@ static const char *parse_host(struct arena *a, struct str host, char **ret_host)
         host = (struct str){host.p + 1, host.n - 2};
     }
     char *text = arena_strndup(a, host.p, host.n);
-    if (bracketed ? inet_pton(AF_INET6, text, addr) != 1
-                  : inet_pton(AF_INET, text, addr) != 1 && strcmp(text, "localhost") != 0)
+    if (bracketed ? inet_pton(AF_INET6, text, addr) != 1 : inet_pton(AF_INET, text, addr) != 1 && strcmp(text, "localhost") != 0)
         return strchr(text, ':') ? "needs brackets round an IPv6 address: [::1]:8080" : "is not ADDR:PORT with a numeric address";
     // localhost is the one name allowed; resolvers are not asked for it.
     *ret_host = strcmp(text, "localhost") == 0 ? arena_strndup(a, "127.0.0.1", 9) : text;
@@ -191,12 +190,13 @@ bool conf_cidrs_contain(const struct conf_cidrs *list, const uint8_t addr[16])
 
 static void add_cidr(struct arena *a, struct conf_cidrs *list, struct cidr c)
 {
-    struct cidr *grown = arena_alloc(a, (list->n + 1) * sizeof *grown);
-    if (list->n)
-        memcpy(grown, list->v, list->n * sizeof *grown);
-    grown[list->n] = c;
-    list->v = grown;
-    list->n++;
+    if ((list->n & (list->n - 1)) == 0) { // full at powers of two
+        struct cidr *grown = arena_alloc(a, (list->n ? list->n * 2 : 1) * sizeof *grown);
+        if (list->n)
+            memcpy(grown, list->v, list->n * sizeof *grown);
+        list->v = grown;
+    }
+    list->v[list->n++] = c;
 }
 
 const char *conf__parse_cidrs(struct arena *a, const char *s, struct conf_cidrs *list)

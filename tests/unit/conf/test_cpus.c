@@ -83,4 +83,5 @@ T(there_is_always_a_cpu)
 
 #define CT(claim) cmocka_unit_test_setup_teardown(claim, setup, teardown)
 CLAIMS(CT(without_a_quota_there_is_none), CT(a_v2_quota_is_rounded_up), CT(the_tightest_group_above_counts),
-       CT(a_container_finds_its_own_group_at_the_mounts_root), CT(v1_quotas_count_too), CT(nonsense_is_no_quota), CT(there_is_always_a_cpu))
+       CT(a_container_finds_its_own_group_at_the_mounts_root), CT(v1_quotas_count_too), CT(nonsense_is_no_quota),
+       CT(there_is_always_a_cpu))

@@ -8,11 +8,16 @@ T(expressions_come_to_what_php_makes_of_them)
         const char *text;
         int level;
     } rows[] = {
-        {"0", 0},         {"-1", -1},
-        {"30719", 30719}, {"E_ALL", 32767},
-        {"E_ALL & ~E_DEPRECATED & ~E_STRICT", 22527}, {"E_ERROR | E_WARNING|E_PARSE", 7},
-        {"E_ALL ^ E_NOTICE", 32759}, {"E_ALL & ~(E_NOTICE | E_STRICT)", 30711},
-        {" E_ERROR ", 1}, {"~~E_ERROR", 1},
+        {"0", 0},
+        {"-1", -1},
+        {"30719", 30719},
+        {"E_ALL", 32767},
+        {"E_ALL & ~E_DEPRECATED & ~E_STRICT", 22527},
+        {"E_ERROR | E_WARNING|E_PARSE", 7},
+        {"E_ALL ^ E_NOTICE", 32759},
+        {"E_ALL & ~(E_NOTICE | E_STRICT)", 30711},
+        {" E_ERROR ", 1},
+        {"~~E_ERROR", 1},
     };
     int32_t level;
 
@@ -24,7 +29,16 @@ T(expressions_come_to_what_php_makes_of_them)
 
 T(other_text_is_refused)
 {
-    const char *bad[] = {"", "E_ALLL", "E_ALL &", "& E_ALL", "(E_ALL", "E_ALL)", "E_ALL E_NOTICE", "all", "~", "99999999999",
+    const char *bad[] = {"",
+                         "E_ALLL",
+                         "E_ALL &",
+                         "& E_ALL",
+                         "(E_ALL",
+                         "E_ALL)",
+                         "E_ALL E_NOTICE",
+                         "all",
+                         "~",
+                         "99999999999",
                          "((((((((((((((((((((((((1))))))))))))))))))))))))"};
     int32_t level = 7;
 

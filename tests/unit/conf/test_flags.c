@@ -32,8 +32,8 @@ T(flags_take_values_in_every_usual_form)
     struct conf_args a;
 
     assert_null(parse(&a, CONF_COMMAND_SERVE,
-                      ARGV("-l", ":1", "-l:2", "--listen=:3", "--listen", ":4", "-l=:5", "app", "--clear-env", "--allow-root=no", "-c", "f",
-                           "-ra")));
+                      ARGV("-l", ":1", "-l:2", "--listen=:3", "--listen", ":4", "-l=:5", "app", "--clear-env", "--allow-root=no",
+                           "-c", "f", "-ra")));
     for (size_t i = 0; i < 5; i++) {
         char want[] = ":0";
         want[1] = (char)('1' + i);

@@ -22,7 +22,8 @@ static void want(enum conf_section s, const char *key, const char *given, const 
     struct buf file = BUF_INIT, out = BUF_INIT;
     const char *more = s == SEC_ROUTE ? "path = /x\ninternal = no\nphp = on\n" : "";
     bool is_path = strcmp(key, "path") == 0 || strcmp(key, "php") == 0;
-    buf_printf(&file, "[%s%s]\n%s%s = %s\n", conf_section_name(s), s == SEC_GLOBAL ? "" : " www", is_path ? "deny = yes\n" : more, key, given);
+    buf_printf(&file, "[%s%s]\n%s%s = %s\n", conf_section_name(s), s == SEC_GLOBAL ? "" : " www", is_path ? "deny = yes\n" : more,
+               key, given);
     if (strcmp(key, "php") == 0)
         buf_printf(&file, "path = /x\n");
     buf_add(&file, "", 1);

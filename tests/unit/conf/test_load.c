@@ -59,8 +59,8 @@ T(without_anything_the_defaults_hold)
 T(flag_beats_environment_beats_file_beats_default)
 {
     static const char file[] = "[global]\nsend_timeout = 1s\nheader_timeout = 1s\nbody_timeout = 1s\n[pool www]\nqueue = 1\n";
-    struct conf *c = load_right(file, FLAGS("queue", "3"),
-                                ENV("PLIMSOLL_HEADER_TIMEOUT=2s", "PLIMSOLL_QUEUE=2", "PLIMSOLL_BODY_TIMEOUT="));
+    struct conf *c =
+        load_right(file, FLAGS("queue", "3"), ENV("PLIMSOLL_HEADER_TIMEOUT=2s", "PLIMSOLL_QUEUE=2", "PLIMSOLL_BODY_TIMEOUT="));
 
     assert_int_equal(c->global.keepalive_timeout_ms, 75000);
     assert_int_equal(c->global.send_timeout_ms, 1000);
@@ -87,8 +87,9 @@ T(flags_and_environment_set_the_first_site_and_pool_only)
 
 T(a_list_adds_up_within_a_rank_and_is_replaced_by_a_higher_one)
 {
-    static const char file[] = "[global]\nlisten = 127.0.0.1:1\nlisten = 127.0.0.1:2 127.0.0.1:3\ntrusted_proxies = 10.0.0.0/8, ::1\n"
-                               "[site a]\nindex = a.php\n";
+    static const char file[] =
+        "[global]\nlisten = 127.0.0.1:1\nlisten = 127.0.0.1:2 127.0.0.1:3\ntrusted_proxies = 10.0.0.0/8, ::1\n"
+        "[site a]\nindex = a.php\n";
     struct conf *c = load_right(file, NULL, NULL);
     assert_int_equal(c->global.n_listen, 3);
     assert_int_equal(c->global.listen[2].port, 3);
@@ -107,8 +108,9 @@ T(a_list_adds_up_within_a_rank_and_is_replaced_by_a_higher_one)
 
 T(pairs_are_merged_key_by_key)
 {
-    struct conf *c = load_right("[pool www]\nenv[A] = 1\nenv[B] = 2\nphp_flag[display_errors] = On\nphp_admin_value[memory_limit] = 1G\n",
-                                FLAGS("env[B]", "3", "php_admin_value[error_reporting]", "E_ALL & ~E_NOTICE"), NULL);
+    struct conf *c =
+        load_right("[pool www]\nenv[A] = 1\nenv[B] = 2\nphp_flag[display_errors] = On\nphp_admin_value[memory_limit] = 1G\n",
+                   FLAGS("env[B]", "3", "php_admin_value[error_reporting]", "E_ALL & ~E_NOTICE"), NULL);
     const struct conf_pool *p = &c->pools[0];
 
     assert_int_equal(p->env.n, 2);
@@ -136,8 +138,9 @@ T(port_counts_only_without_a_listen)
 
 T(relative_paths_are_relative_to_the_file_or_the_current_folder)
 {
-    struct conf *c = load_right("[global]\nerror_log = log/e.log\n[site a]\ndir = app\nsendfile_root = x ./y/../z\naccess_log = off\n",
-                                FLAGS("pid", "run/p.pid"), NULL);
+    struct conf *c =
+        load_right("[global]\nerror_log = log/e.log\n[site a]\ndir = app\nsendfile_root = x ./y/../z\naccess_log = off\n",
+                   FLAGS("pid", "run/p.pid"), NULL);
     char *want = folder_path("log/e.log");
     assert_string_equal(c->global.error_log, want);
     free(want);
@@ -153,9 +156,10 @@ T(relative_paths_are_relative_to_the_file_or_the_current_folder)
 
 T(routes_keep_the_files_order_and_the_builtin_ones_follow)
 {
-    struct conf *c = load_right("[route z]\npath = /z/* /y/*\npath = \"/with blank/*\"\nphp = off\n[route a]\npath = *.pdf\nexpires = 1h\n"
-                                "header = \"X-A: 1; 2\"\nheader = X-B: 2\nredirect = 301 https://x.example/\nallow = loopback\n",
-                                NULL, NULL);
+    struct conf *c =
+        load_right("[route z]\npath = /z/* /y/*\npath = \"/with blank/*\"\nphp = off\n[route a]\npath = *.pdf\nexpires = 1h\n"
+                   "header = \"X-A: 1; 2\"\nheader = X-B: 2\nredirect = 301 https://x.example/\nallow = loopback\n",
+                   NULL, NULL);
 
     assert_true(c->n_routes > 2);
     assert_string_equal(c->routes[0].name, "z");
@@ -178,7 +182,8 @@ T(routes_keep_the_files_order_and_the_builtin_ones_follow)
 
 T(unknown_environment_variables_are_warned_of_but_kubernetes_own_are_not)
 {
-    struct conf *c = load_right(NULL, NULL, ENV("PLIMSOLL_WORKERS=3", "PLIMSOLL_PORT=tcp://10.0.0.1:80", "PLIMSOLL_SERVICE_HOST=x", "P=1"));
+    struct conf *c =
+        load_right(NULL, NULL, ENV("PLIMSOLL_WORKERS=3", "PLIMSOLL_PORT=tcp://10.0.0.1:80", "PLIMSOLL_SERVICE_HOST=x", "P=1"));
 
     assert_int_equal(c->warnings.n, 1);
     assert_non_null(strstr(c->warnings.v[0], "PLIMSOLL_WORKERS"));
@@ -246,7 +251,8 @@ T(every_mistake_is_told_with_its_line_and_the_nearest_right_name)
 T(mistakes_of_flags_and_environment_name_them)
 {
     load_wrong(NULL, FLAGS("pm.max_children", "x"), NULL, "--workers: 'x' is not a whole number");
-    load_wrong(NULL, FLAGS("php_admin_value[error_reporting]", "x"), NULL, "--define: php_admin_value[error_reporting]: 'x' is neither");
+    load_wrong(NULL, FLAGS("php_admin_value[error_reporting]", "x"), NULL,
+               "--define: php_admin_value[error_reporting]: 'x' is neither");
     load_wrong(NULL, NULL, ENV("PLIMSOLL_QUEUE=-1"), "environment PLIMSOLL_QUEUE: '-1' is not a whole number");
     load_wrong(NULL, FLAGS("nothing", "x"), NULL, "--nothing: not an option");
 }
@@ -375,7 +381,7 @@ static char *effective(const struct conf *c)
     FILE *out = open_memstream(&text, &n);
     conf_print_effective(c, false, out);
     fclose(out);
-    for (char *p = text, *end; (p = strstr(p, " ; ")); ) { // without the origins
+    for (char *p = text, *end; (p = strstr(p, " ; "));) { // without the origins
         end = strchr(p, '\n');
         memmove(p, end, strlen(end) + 1);
     }
@@ -384,11 +390,12 @@ static char *effective(const struct conf *c)
 
 T(what_check_prints_is_a_configuration_that_comes_to_the_same)
 {
-    struct conf *c = load_right("[global]\nlisten = :1\nlisten = unix:/x\nping.response = \" a; b ${x} \\\"q\\\" \"\ntrusted_proxies = private\n"
-                                "[site a]\nserver_name = a b\nindex = \"x y.php\"\nindex = z.php\naccess_log = off\n[pool p]\nenv[A] = \n"
-                                "php_value[x] = 'it; is'\nrlimit_core = unlimited\n[route r]\npath = \"/a b/*\"\npath = /c /d\n"
-                                "header = \"A: b; c\"\nexpires = 1d\nredirect = 301 /z\nallow = ::1\n",
-                                NULL, (char *[]){(char[]){"x=1"}, NULL});
+    struct conf *c = load_right(
+        "[global]\nlisten = :1\nlisten = unix:/x\nping.response = \" a; b ${x} \\\"q\\\" \"\ntrusted_proxies = private\n"
+        "[site a]\nserver_name = a b\nindex = \"x y.php\"\nindex = z.php\naccess_log = off\n[pool p]\nenv[A] = \n"
+        "php_value[x] = 'it; is'\nrlimit_core = unlimited\n[route r]\npath = \"/a b/*\"\npath = /c /d\n"
+        "header = \"A: b; c\"\nexpires = 1d\nredirect = 301 /z\nallow = ::1\n",
+        NULL, (char *[]){(char[]){"x=1"}, NULL});
     char *first = effective(c);
     conf_free(c);
     // The printed file's own name is in its first line and in the route's builtin comments only.
@@ -402,9 +409,10 @@ T(what_check_prints_is_a_configuration_that_comes_to_the_same)
 
 #define CT(claim) cmocka_unit_test_setup_teardown(claim, setup, teardown)
 CLAIMS(CT(without_anything_the_defaults_hold), CT(flag_beats_environment_beats_file_beats_default),
-       CT(flags_and_environment_set_the_first_site_and_pool_only), CT(a_list_adds_up_within_a_rank_and_is_replaced_by_a_higher_one),
-       CT(pairs_are_merged_key_by_key), CT(port_counts_only_without_a_listen),
-       CT(relative_paths_are_relative_to_the_file_or_the_current_folder), CT(routes_keep_the_files_order_and_the_builtin_ones_follow),
+       CT(flags_and_environment_set_the_first_site_and_pool_only),
+       CT(a_list_adds_up_within_a_rank_and_is_replaced_by_a_higher_one), CT(pairs_are_merged_key_by_key),
+       CT(port_counts_only_without_a_listen), CT(relative_paths_are_relative_to_the_file_or_the_current_folder),
+       CT(routes_keep_the_files_order_and_the_builtin_ones_follow),
        CT(unknown_environment_variables_are_warned_of_but_kubernetes_own_are_not),
        CT(every_mistake_is_told_with_its_line_and_the_nearest_right_name), CT(mistakes_of_flags_and_environment_name_them),
        CT(all_mistakes_are_collected), CT(a_flood_of_mistakes_is_cut), CT(a_missing_file_is_an_error_with_its_reason),

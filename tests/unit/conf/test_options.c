@@ -113,5 +113,6 @@ T(the_reference_and_the_help_name_every_option)
 }
 
 CLAIMS(C(every_row_is_documented), C(keys_are_unique_in_their_section_and_flags_everywhere), C(environment_names_are_unique),
-       C(flags_belong_to_sections_they_can_set), C(nearest_name_is_near_or_nothing), C(words_of_other_servers_get_advice_that_fits),
-       C(no_option_of_ours_is_foreign), C(the_reference_and_the_help_name_every_option))
+       C(flags_belong_to_sections_they_can_set), C(nearest_name_is_near_or_nothing),
+       C(words_of_other_servers_get_advice_that_fits), C(no_option_of_ours_is_foreign),
+       C(the_reference_and_the_help_name_every_option))

@@ -21,8 +21,8 @@ static int teardown(void **state)
 
 T(sites_find_their_pools_by_name)
 {
-    struct conf *c = load_right("[site a]\ndir = app\n[site b]\ndir = app\nserver_name = B.example\npool = two\n[pool one]\n[pool two]\n",
-                                NULL, NULL);
+    struct conf *c = load_right(
+        "[site a]\ndir = app\n[site b]\ndir = app\nserver_name = B.example\npool = two\n[pool one]\n[pool two]\n", NULL, NULL);
 
     assert_int_equal(c->sites[0].pool, 0);
     assert_string_equal(c->sites[0].pool_name, "one");
@@ -38,7 +38,8 @@ T(server_names_are_host_names_and_unique)
     load_wrong("[site a]\ndir = app\nserver_name = x:80\n", NULL, NULL, "'x:80' is neither a host name");
     load_wrong("[site a]\ndir = app\nserver_name = www.*.org\n", NULL, NULL, "'www.*.org' is neither a host name");
     load_wrong("[site a]\ndir = app\nserver_name = ~^x$\n", NULL, NULL, "no regular expression");
-    load_wrong("[site a]\ndir = app\nserver_name = x\n[site b]\ndir = app\nserver_name = X\n", NULL, NULL, "'x' is [site a]'s already");
+    load_wrong("[site a]\ndir = app\nserver_name = x\n[site b]\ndir = app\nserver_name = X\n", NULL, NULL,
+               "'x' is [site a]'s already");
     load_wrong("[site a]\ndir = app\n[site b]\ndir = app\n", NULL, NULL, "[site b] needs server_name");
 }
 

@@ -179,6 +179,7 @@ T(not_root_means_the_caller_and_nobody_else)
 }
 
 #define CT(claim) cmocka_unit_test_setup_teardown(claim, setup, teardown)
-CLAIMS(CT(as_root_php_runs_as_the_folders_owner), CT(as_root_roots_folder_is_run_by_www_data), CT(a_uid_without_a_name_is_taken_as_a_number),
-       CT(root_must_be_allowed_in_so_many_words), CT(a_user_or_group_that_is_not_there_is_an_error), CT(the_folder_that_blocks_is_named),
-       CT(the_users_groups_count), CT(the_php_ini_and_the_spool_folder_are_looked_at), CT(not_root_means_the_caller_and_nobody_else))
+CLAIMS(CT(as_root_php_runs_as_the_folders_owner), CT(as_root_roots_folder_is_run_by_www_data),
+       CT(a_uid_without_a_name_is_taken_as_a_number), CT(root_must_be_allowed_in_so_many_words),
+       CT(a_user_or_group_that_is_not_there_is_an_error), CT(the_folder_that_blocks_is_named), CT(the_users_groups_count),
+       CT(the_php_ini_and_the_spool_folder_are_looked_at), CT(not_root_means_the_caller_and_nobody_else))

@@ -45,7 +45,7 @@ T(times_are_seconds_unless_a_unit_says_otherwise)
     const struct {
         const char *text;
         uint64_t ms;
-    } rows[] = {{"0", 0},        {"30", 30000},      {"30s", 30000},       {"500ms", 500},
+    } rows[] = {{"0", 0},       {"30", 30000},   {"30s", 30000},   {"500ms", 500},
                 {"5m", 300000}, {"2h", 7200000}, {"1d", 86400000}, {"1y", 31536000000}};
     const char *bad[] = {"", "s", "-1", "5 s", "5min", "1.5s", "5M", "999999999999999999y"};
     uint64_t v;
@@ -65,8 +65,9 @@ T(listen_addresses_have_these_forms)
     const struct {
         const char *text, *host;
         int port;
-    } rows[] = {{":8080", NULL, 8080},       {"8080", NULL, 8080},  {"*:80", NULL, 80},          {"127.0.0.1:0", "127.0.0.1", 0},
-                {"[::1]:9", "::1", 9}, {"[::]:9", "::", 9}, {"localhost:9", "127.0.0.1", 9}, {"0.0.0.0:9", "0.0.0.0", 9}};
+    } rows[] = {{":8080", NULL, 8080},           {"8080", NULL, 8080},       {"*:80", NULL, 80},
+                {"127.0.0.1:0", "127.0.0.1", 0}, {"[::1]:9", "::1", 9},      {"[::]:9", "::", 9},
+                {"localhost:9", "127.0.0.1", 9}, {"0.0.0.0:9", "0.0.0.0", 9}};
     struct conf_listen l;
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -92,8 +93,14 @@ T(broken_listen_addresses_are_refused_with_what_is_wrong)
     const struct {
         const char *text, *reason;
     } rows[] = {
-        {":70000", "above 65535"}, {"example.org:80", "numeric"},  {"::1:80", "brackets"},        {"[::1]", "port"},
-        {"unix:x.sock", "absolute"}, {"", "ADDR:PORT"},            {"127.0.0.1:", "ADDR:PORT"}, {"[::1:80", "brok"},
+        {":70000", "above 65535"},
+        {"example.org:80", "numeric"},
+        {"::1:80", "brackets"},
+        {"[::1]", "port"},
+        {"unix:x.sock", "absolute"},
+        {"", "ADDR:PORT"},
+        {"127.0.0.1:", "ADDR:PORT"},
+        {"[::1:80", "brok"},
         {"[1.2.3.4]:80", "numeric"},
         {"unix:/"
          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -141,8 +148,9 @@ T(networks_hold_their_addresses_and_no_other)
 
 T(broken_networks_are_refused)
 {
-    const char *bad[] = {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0/8", "::/129", "10.0.0.0/8/8", "10.0.0.0/-1", "x",
-                         "11111111111111111111111111111111111111111111111111"};
+    const char *bad[] = {
+        "",       "/8",           "10.0.0.0/",   "10.0.0.0/33", "10.0.0/8",
+        "::/129", "10.0.0.0/8/8", "10.0.0.0/-1", "x",           "11111111111111111111111111111111111111111111111111"};
     struct cidr c = {.bits = 7};
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -166,4 +174,5 @@ T(words_stand_for_networks_and_slips_are_refused)
 
 CLAIMS(C(booleans_have_eight_words), C(sizes_take_k_m_and_g), C(times_are_seconds_unless_a_unit_says_otherwise),
        C(listen_addresses_have_these_forms), C(broken_listen_addresses_are_refused_with_what_is_wrong),
-       C(networks_hold_their_addresses_and_no_other), C(broken_networks_are_refused), C(words_stand_for_networks_and_slips_are_refused))
+       C(networks_hold_their_addresses_and_no_other), C(broken_networks_are_refused),
+       C(words_stand_for_networks_and_slips_are_refused))
