@@ -16,6 +16,8 @@ void dispatch_admit(struct req *r);
 void dispatch_abandon(struct req *r);
 // There is room again in the response's buffers.
 void dispatch_on_drain(struct req *r);
+// post_max_size of the pool's PHP, 0 = none or not known yet.
+uint64_t dispatch_post_max_size(unsigned pool);
 // Body bytes for a streaming request. Returns how many were taken.
 size_t dispatch_body_add(struct req *r, const char *data, size_t n);
 void dispatch_body_end(struct req *r, bool client_gone);
