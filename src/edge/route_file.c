@@ -111,7 +111,7 @@ static unsigned match_real(struct look *l, const char *real)
     return route__rules_match(l->r, l->m, (struct str){name.p + n, name.n - n}, false);
 }
 
-// A regular file was found: whether and how it answers. Takes res->fd over.
+// A regular file was found: whether and how it answers. Takes res->fd over (-1: a script that was seen lately).
 static enum found judge(struct look *l, struct resolved *res, struct str sub, struct str url, struct str path_info,
                         enum reach reach)
 {
@@ -125,11 +125,11 @@ static enum found judge(struct look *l, struct resolved *res, struct str sub, st
     if (!status && res->linked)
         status = match_real(l, res->real);
     if (status) {
-        close(res->fd);
+        fd_close(&res->fd);
         return fail(l, status, "denied by a [route] rule");
     }
     if (script && path_is_php(real) && !(l->alias && l->m->alias->php != ON)) {
-        close(res->fd);
+        fd_close(&res->fd);
         if (!l->m->php_off)
             return plan_script(l, sub, url, path_info);
         if (reach == REACH_INDEX) { // the next one may be a page
@@ -141,17 +141,62 @@ static enum found judge(struct look *l, struct resolved *res, struct str sub, st
     // A store that only the application reaches (X-Accel-Redirect) may hold source that somebody uploaded, for download.
     bool store = l->alias && l->m->internal;
     if (!store && (path_is_source(sub) || path_is_source(real))) {
-        close(res->fd);
+        fd_close(&res->fd);
         return fail(l, 404, "named like PHP source");
     }
     return plan_file(l, res, sub);
 }
 
+// Scripts that were found lately, without a link on the way: a busy script costs no system calls then. A second is less than
+// OPcache takes to notice a change (opcache.revalidate_freq), and what is gone the worker does not run.
+#define SEEN_MS 1000
+#define SEEN_SLOTS 64 // a power of two
+#define SEEN_PATH_MAX 232
+
+static struct seen_script {
+    const struct root *root;
+    uint64_t until_ms;
+    size_t n;
+    char path[SEEN_PATH_MAX];
+} seen_scripts[SEEN_SLOTS];
+
+static struct seen_script *seen_slot(const struct root *root, struct str sub)
+{
+    uint32_t hash = 2166136261u ^ (uint32_t)(uintptr_t)root;
+
+    for (size_t i = 0; i < sub.n; i++)
+        hash = (hash ^ (unsigned char)sub.p[i]) * 16777619u;
+    return &seen_scripts[hash & (SEEN_SLOTS - 1)];
+}
+
+static bool seen_lately(const struct root *root, struct str sub)
+{
+    const struct seen_script *s = seen_slot(root, sub);
+    return s->root == root && s->until_ms > loop_now_ms() && str_eq(sub, (struct str){s->path, s->n});
+}
+
+static void remember_script(const struct root *root, struct str sub)
+{
+    struct seen_script *s = seen_slot(root, sub);
+
+    if (sub.n > SEEN_PATH_MAX)
+        return;
+    s->root = root;
+    s->until_ms = loop_now_ms() + SEEN_MS;
+    s->n = sub.n;
+    memcpy(s->path, sub.p, sub.n);
+}
+
 static enum found try_path(struct look *l, struct str sub, struct str url, struct str path_info, enum reach reach)
 {
-    struct resolved res;
+    struct resolved res; // 4 KB: set where it is used
     enum resolve_want want = path_is_php(sub) && !(l->alias && l->m->internal) ? RESOLVE_LOOK : RESOLVE_OPEN;
+    bool may_remember = want == RESOLVE_LOOK && !l->alias; // an alias' root lives as long as its request
 
+    res.fd = -1;
+    res.linked = false;
+    if (may_remember && seen_lately(l->root, sub))
+        return judge(l, &res, sub, url, path_info, reach);
     int rc = resolve(l->root, sub.p, want, &res);
     if (rc == -EACCES && want == RESOLVE_OPEN) {
         // A folder need not be readable to be passed through.
@@ -171,6 +216,8 @@ static enum found try_path(struct look *l, struct str sub, struct str url, struc
         close(res.fd);
         return fail(l, 404, "not a regular file");
     }
+    if (may_remember && !res.linked)
+        remember_script(l->root, sub);
     return judge(l, &res, sub, url, path_info, reach);
 }
 
