@@ -83,16 +83,24 @@ static void print_table(const json_t *doc, bool colour)
            number_of(doc, "generation"), json_is_true(json_object_get(doc, "ready")) ? "ready" : "NOT READY");
     printf("listens on");
     json_array_foreach(json_object_get(doc, "listen"), i, one)
+    {
         printf("%s %s", i ? "," : "", json_string_value(one) ? json_string_value(one) : "?");
+    }
     printf("\n\n%-7s %7s  %-12s %4s  %-9s %6s %10s %8s  %s\n", "ROLE", "PID", "POOL", "GEN", "STATE", "UP", "REQUESTS", "PEAK",
            "REQUEST");
-    json_array_foreach(json_object_get(doc, "processes"), i, one) print_process(one, colour);
+    json_array_foreach(json_object_get(doc, "processes"), i, one)
+    {
+        print_process(one, colour);
+    }
     const json_t *counters = json_object_get(doc, "counters");
     const char *key;
     json_t *value;
     printf("\n");
-    json_object_foreach((json_t *)counters, key, value) if (json_integer_value(value))
-        printf("%-44s %12lld\n", key, (long long)json_integer_value(value));
+    json_object_foreach((json_t *)counters, key, value)
+    {
+        if (json_integer_value(value))
+            printf("%-44s %12lld\n", key, (long long)json_integer_value(value));
+    }
 }
 
 static int run(struct conf_args *args, int argc, char **argv)
