@@ -48,6 +48,7 @@ static void queue_add(struct pool *p, struct req *r)
     *(p->last ? &p->last->queue_next : &p->first) = r;
     p->last = r;
     p->n_queued++;
+    r->queue_us = clock_us() - r->queue_us; // a moment while it waits, a span otherwise: it may wait twice
     gauge_add(COUNTER_QUEUE_LENGTH, 1);
 }
 
@@ -59,6 +60,7 @@ static void queue_del(struct pool *p, struct req *r)
     *(r->queue_prev ? &r->queue_prev->queue_next : &p->first) = r->queue_next;
     *(r->queue_next ? &r->queue_next->queue_prev : &p->last) = r->queue_prev;
     p->n_queued--;
+    r->queue_us = clock_us() - r->queue_us;
     gauge_add(COUNTER_QUEUE_LENGTH, -1);
     timer_clear(&r->queue_timer);
 }

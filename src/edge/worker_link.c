@@ -216,6 +216,7 @@ bool worker__give(struct worker *w, struct req *r)
     w->read_timeout_ms = r->read_timeout_ms;
     w->terminate_at_ms = r->terminate_timeout_ms ? loop_now_ms() + r->terminate_timeout_ms : 0;
     r->worker = w;
+    r->worker_pid = w->pid;
     r->step = REQ_RUN;
     remember_for_log(w, r);
     int rc = msg_send(w->watch.fd, MSG_JOB, &job, NULL, 0, &r->body.fd, job.body == JOB_BODY_FD);
