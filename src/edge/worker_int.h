@@ -53,7 +53,7 @@ struct worker {
     uint64_t body_pos;
     size_t body_room;
     uint32_t body_untold;   // bytes in the ring of which the worker does not know yet
-    unsigned body_messages; // BODY messages since it last told that it took something
+    unsigned body_messages; // BODY messages of which some may be unread
     bool streaming;
 
     // limits of time; timers are left set when a job ends and looked at when they fire

@@ -481,9 +481,12 @@ static void on_took(struct worker *w, const struct msg_took *m)
         return;
     }
     w->body_room += m->n;
-    w->body_messages = 0;
-    if (w->body_untold)
-        tell_body(w, 0);
+    // Only when it has taken all that it was told of has it read all messages: each of its reads ends in a TOOK.
+    if (w->body_untold == CHAN_BODY_BYTES - w->body_room) {
+        w->body_messages = 0;
+        if (w->body_untold)
+            tell_body(w, 0);
+    }
     wait_for_worker(w);
     if (w->req)
         w->req->sink->resume_body(w->req);
