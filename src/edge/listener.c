@@ -55,7 +55,7 @@ static void warn(const char *what)
     if (last_warning_ms && loop_now_ms() - last_warning_ms < 10000)
         return;
     last_warning_ms = loop_now_ms();
-    log_warning("accepting connections pauses: %s", what);
+    log_warning("accepting connections: %s", what);
 }
 
 static void pause_accepting(void)
@@ -70,15 +70,16 @@ static void on_connection(struct watch *w, uint32_t events)
     struct sockaddr_storage addr;
 
     for (int i = 0; i < ROUND_ACCEPTS; i++) {
-        if (!l->admin && edge.n_conns >= edge.max_conns && !conn_close_oldest_idle()) {
-            count(COUNTER_CONNECTIONS_REFUSED);
-            warn("max_connections is reached and none is idle");
-            pause_accepting();
-            return;
-        }
         socklen_t n = sizeof addr;
         int fd = accept4(w->fd, (struct sockaddr *)&addr, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
+            // Only with the new one in hand: at the limit, and nobody waiting, no idle connection has to go.
+            if (!l->admin && edge.n_conns >= edge.max_conns && !conn_close_oldest_idle()) {
+                count(COUNTER_CONNECTIONS_REFUSED);
+                warn("max_connections is reached and none is idle: new ones are closed");
+                close(fd);
+                continue;
+            }
             conn_accept(fd, l->admin, &addr, n);
             continue;
         }
