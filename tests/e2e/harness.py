@@ -3,6 +3,7 @@
 
 The server is found through the environment: PLIMSOLL names the binary (default build/plimsoll); plimsoll-php lies beside.
 """
+import atexit
 import grp
 import json
 import os
@@ -23,6 +24,15 @@ REPO = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("PLIMSOLL", REPO / "build" / "plimsoll")).absolute()
 IS_ROOT = os.geteuid() == 0
 ASAN = BINARY.exists() and b"__asan_init" in BINARY.read_bytes()
+if ASAN:
+    # PHP loads its extensions with RTLD_DEEPBIND, which AddressSanitizer refuses: master and edge run under it, beside an
+    # ordinary plimsoll-php (PLIMSOLL_PHP, default build/plimsoll-php).
+    _together = pathlib.Path(tempfile.mkdtemp(prefix="plimsoll-e2e-bin-"))
+    _together.chmod(0o755)
+    atexit.register(shutil.rmtree, _together, True)
+    shutil.copy(BINARY, _together / "plimsoll")
+    shutil.copy(os.environ.get("PLIMSOLL_PHP", REPO / "build" / "plimsoll-php"), _together / "plimsoll-php")
+    BINARY = _together / "plimsoll"
 SLOW = 4 if ASAN else 1
 DEADLINE = 15.0 * SLOW
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:|MemorySanitizer")
@@ -106,6 +116,15 @@ def proc_status(pid):
 
 def rss_kib(pid):
     return int(proc_status(pid)["VmRSS"].split()[0])
+
+
+def n_descriptors(pid):
+    """Open descriptors of a process; 0 for those that only root may look at."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except PermissionError:
+        assert not IS_ROOT
+        return 0
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

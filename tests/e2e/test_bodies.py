@@ -229,8 +229,11 @@ def test_client_gone_in_the_body(server):
     before = server.counter("php_requests")
     gone = server.counter("http_clients_gone")
     for n in (0, 10, 100_000):
+        received = server.counter("http_received_bytes")
         c = server.conn()
-        c.send(build("POST", "/count.php", [("Content-Length", "200000")]) + b"x" * n)
+        data = build("POST", "/count.php", [("Content-Length", "200000")]) + b"x" * n
+        c.send(data)
+        server.wait_counter("http_received_bytes", received + len(data))  # a reset throws away what was not read yet
         c.reset()
     server.wait_counter("http_clients_gone", gone + 3)
     assert server.counter("php_requests") == before

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from harness import BINARY, DEADLINE, IS_ROOT, StartFailed, alive, run_cli, session_pids, wait_until
+from harness import BINARY, DEADLINE, IS_ROOT, StartFailed, alive, n_descriptors, run_cli, session_pids, wait_until
 from rawhttp import Closed, Conn, build, fetch
 
 
@@ -432,7 +432,7 @@ def test_ten_reloads_leave_no_trace(reloadable):
             assert run_cli("reload", "--control", s.control).returncode == 0
         wait_until(lambda: len(s.status()["processes"]) == 5, what="five processes")
         wait_until(lambda: len(session_pids(s.session)) == 5, what="five processes in fact")
-        return len(os.listdir(f"/proc/{s.pid}/fd"))
+        return n_descriptors(s.pid)
     first = reload(2)
     assert reload(8) <= first
 

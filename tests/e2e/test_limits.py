@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import ASAN, DEADLINE, IS_ROOT, SLOW, rss_kib, wait_until
+from harness import ASAN, DEADLINE, IS_ROOT, SLOW, n_descriptors, rss_kib, wait_until
 from rawhttp import Closed, Conn, build
 
 
@@ -213,6 +213,6 @@ def test_descriptors_do_not_leak(site, start):
             c.response_head()
             c.reset()
         wait_until(lambda: s.counter("connections_open") <= 1 and s.counter("workers_busy") == 0, what="silence")
-        return len(os.listdir(f"/proc/{edge}/fd"))
+        return n_descriptors(edge)
     first = round_of(5)
     wait_until(lambda: round_of(3) <= first + 1, what="as many descriptors as before")

@@ -156,11 +156,12 @@ def test_ordinary_user_at_work(site, start, workshop):
 
 
 def test_caller_without_setuid(site, start):
-    """Whoever starts it as an ordinary user is who PHP runs as."""
-    if IS_ROOT:
-        pytest.skip("root starts it in this run")
+    """Whoever starts it as an ordinary user is who all of it runs as, with no trace of another identity."""
     site.scripts()
-    assert start().fetch("/echo.php").json()["uid"] == os.geteuid()
+    s = start(user="nobody" if IS_ROOT else None)
+    uid = uid_of("nobody") if IS_ROOT else os.geteuid()
+    assert s.fetch("/echo.php").json()["uid"] == uid
+    assert uids(s.pid) == {uid}
 
 
 def test_processes_cannot_be_dumped(site, start):
