@@ -104,8 +104,7 @@ static json_t *process_json(const struct board_proc *p, uint32_t role, uint64_t 
         set_text(r, "method", copy.method);
         set_text(r, "uri", copy.uri);
         set_text(r, "script", copy.script);
-        json_object_set_new(r, "running_s",
-                            json_real(seconds(now_ms > copy.job_started_ms ? now_ms - copy.job_started_ms : 0)));
+        json_object_set_new(r, "running_s", json_real(seconds(now_ms > copy.job_started_ms ? now_ms - copy.job_started_ms : 0)));
         json_object_set_new(o, "request", r);
     }
     return o;

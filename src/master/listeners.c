@@ -116,7 +116,8 @@ static void take_systemd(void)
         int fd = SYSTEMD_FIRST_FD + (int)i;
         bool admin = str_next(&rest, ':', &name) && str_eq(name, STR("admin"));
         if (!is_listening(fd)) {
-            log_warning("descriptor %d from systemd is not a listening stream socket (Accept=no is needed); it is left alone", fd);
+            log_warning("descriptor %d from systemd is not a listening stream socket (Accept=no is needed); it is left alone",
+                        fd);
             continue;
         }
         (void)fd_set_cloexec(fd, true);

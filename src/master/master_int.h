@@ -59,10 +59,10 @@ struct worker {
     struct worker *next;
     struct pool *pool;
     uint32_t id, generation;
-    pid_t pid;    // 0 until HELLO
+    pid_t pid; // 0 until HELLO
     bool retiring, killing;
-    bool attached; // reads the edge channel whose other end is edge_fd, or that the edge has
-    uint32_t edge_serial; // of the edge that has it; 0 = none yet
+    bool attached;             // reads the edge channel whose other end is edge_fd, or that the edge has
+    uint32_t edge_serial;      // of the edge that has it; 0 = none yet
     enum worker_end asked_end; // why we kill it; WORKER_ENDS = we don't
     int edge_fd, chan_fd;      // what WORKER_ADD carries; edge_fd is -1 once the edge has it
     int smaps_fd, statm_fd;    // its own, opened by itself; -1 = not given
@@ -82,8 +82,8 @@ struct pool {
     struct mold *starting; // its successor
     struct mold *molds;    // all that are not reaped
     struct worker *workers;
-    unsigned n_live; // workers that said HELLO and are not known to be dead
-    bool up;         // as the edge was told
+    unsigned n_live;                 // workers that said HELLO and are not known to be dead
+    bool up;                         // as the edge was told
     uint64_t deaths_ms[POOL_DEATHS]; // the last deaths outside a request
     unsigned n_deaths;
     unsigned backoff_ms; // 0 = none
@@ -99,7 +99,7 @@ struct service {
     struct conf *conf;
     uint32_t generation;
     enum service_state state;
-    bool first; // started with the master: the edge is forked before PHP is up, and no request is lost if it fails
+    bool first; // started with the master, not by a reload
     struct listener **listeners;
     size_t n_listeners;
     struct listener *admin;
@@ -127,9 +127,9 @@ struct master {
 extern struct master master;
 
 // master.c
-void master_on_ready(struct service *svc);                                // it answers requests
-void master_on_failure(struct service *svc, int code, const char *text);  // it could not start
-void master_on_gone(struct service *svc);                                 // nothing of it is left
+void master_on_ready(struct service *svc);                               // it answers requests
+void master_on_failure(struct service *svc, int code, const char *text); // it could not start
+void master_on_gone(struct service *svc);                                // nothing of it is left
 void master_stop(const char *why);
 void master_stop_now(void);
 void master_hand_over(pid_t new_pid);
@@ -174,7 +174,7 @@ void mold_close(struct mold *m);         // it exits by end of file, or is kille
 void mold_on_exit(struct mold *m, int status);
 
 // worker_proc.c
-int worker_spawn(struct pool *p); // 0 or -errno
+int worker_spawn(struct pool *p);    // 0 or -errno
 void worker_offer(struct worker *w); // to the edge, if both are there
 void worker_on_exit(struct worker *w, int status);
 void worker_on_edge_lost(struct worker *w);
@@ -202,13 +202,13 @@ void announce_done(void); // removes the pid file if it is ours
 // take_over: whoever listens there is replaced (he knows). Returns 0, or -errno with a sentence in why; with 0, why may hold
 // a remark.
 int control_open(const struct conf *conf, bool take_over, char *why, size_t why_cap);
-const char *control_path(void);                            // NULL = off
+const char *control_path(void);                                               // NULL = off
 void control_say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // to those who wait for a reload
 void control_reload_result(const char *error);                                // NULL = ok
-void control_close(const char *stop_result); // those who wait for the stop get it
+void control_close(const char *stop_result);                                  // those who wait for the stop get it
 
 // upgrade.c
-void upgrade_init(void); // looks whether an older master started us
+void upgrade_init(void);     // looks whether an older master started us
 bool upgrade_is_child(void); // this process was started by USR2 and has not said it is ready
 void upgrade_say_ready(void);
 void upgrade_begin(void);

@@ -76,8 +76,7 @@ _Noreturn static void child_main(const struct pool *p, int channel, int spec, in
 
     signals_reset_child();
     (void)setpgid(0, 0);
-    int moved[] = {fcntl(channel, F_DUPFD, 10), fcntl(spec, F_DUPFD, 10), fcntl(out, F_DUPFD, 10),
-                   open("/dev/null", O_RDONLY)};
+    int moved[] = {fcntl(channel, F_DUPFD, 10), fcntl(spec, F_DUPFD, 10), fcntl(out, F_DUPFD, 10), open("/dev/null", O_RDONLY)};
     place(moved[2], STDERR_FILENO);
     place(moved[2], STDOUT_FILENO);
     place(moved[3], STDIN_FILENO);

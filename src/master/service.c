@@ -70,14 +70,20 @@ static void start_edge(struct service *svc)
         service_fail(svc, EXIT_FAILED, "the edge could not be started: %s", strerror(-rc));
 }
 
-// PHP takes longest: molds go first, and at the first start the edge comes up beside them. A reload's edge waits for
-// workers, because it takes connections from its first moment on.
+// An edge takes connections from its first moment on: where an older one serves (reload, upgrade), it waits for workers,
+// because a failure until then must cost no request.
+static bool has_predecessor(const struct service *svc)
+{
+    return !svc->first || upgrade_is_child();
+}
+
+// PHP takes longest: molds go first, and at the first start the edge comes up beside them.
 void service_start(struct service *svc)
 {
     timer_set(&svc->limit, on_start_limit, START_LIMIT_MS);
     for (size_t i = 0; i < svc->conf->n_pools && svc->state == SERVICE_STARTING; i++)
         pool_start(&svc->pools[i]);
-    if (svc->first && svc->state == SERVICE_STARTING)
+    if (!has_predecessor(svc) && svc->state == SERVICE_STARTING)
         start_edge(svc);
 }
 
@@ -109,7 +115,7 @@ void service_fail(struct service *svc, int code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    bool edge_accepts = svc->edge.ready && !svc->first;
+    bool edge_accepts = svc->edge.ready && has_predecessor(svc);
     if (edge_accepts)
         service_drain(svc, 1000, false); // it may hold requests: they get their 503
     else

@@ -186,8 +186,8 @@ void pool_on_mold_gone(struct pool *p, struct mold *m, const char *how)
         return;
     }
     count(COUNTER_MOLDS_LOST);
-    log_error("pool %s: mold (pid %d, generation %u) %s%s", p->conf->name, m->pid, m->generation, was_starting ? "did not come up: " : "",
-              how);
+    log_error("pool %s: mold (pid %d, generation %u) %s%s", p->conf->name, m->pid, m->generation,
+              was_starting ? "did not come up: " : "", how);
     // The first successor comes at once; if molds die young, later and later.
     if (!was_starting && clock_ms() - m->started_ms >= MOLD_STEADY_MS)
         p->mold_failures = 0;

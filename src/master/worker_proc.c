@@ -276,9 +276,16 @@ int worker_spawn(struct pool *p)
         // The kernel names the sender then: a worker can't give another's pid, which we might kill.
         (void)setsockopt(to_master[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
         (void)fd_set_nonblock(to_edge[0], true);
-        *w = (struct worker){.pool = p, .id = body.worker_id, .generation = body.generation, .asked_end = WORKER_ENDS,
-                             .edge_fd = to_edge[0], .chan_fd = chan_fd, .smaps_fd = -1, .statm_fd = -1,
-                             .post_max_size = mold->post_max_size, .peer = PEER_INIT};
+        *w = (struct worker){.pool = p,
+                             .id = body.worker_id,
+                             .generation = body.generation,
+                             .asked_end = WORKER_ENDS,
+                             .edge_fd = to_edge[0],
+                             .chan_fd = chan_fd,
+                             .smaps_fd = -1,
+                             .statm_fd = -1,
+                             .post_max_size = mold->post_max_size,
+                             .peer = PEER_INIT};
         rc = peer_open(&w->peer, to_master[0], MSG_ROLE_WORKER, on_worker);
         to_master[0] = -1;
         int fds[3] = {to_edge[1], to_master[1], chan_fd};
