@@ -4,6 +4,7 @@
 // From a peer that is not trusted no X-Forwarded-* or Forwarded field changes anything. From a trusted one: REMOTE_ADDR
 // follows the client it names, REQUEST_SCHEME and HTTPS the scheme, SERVER_PORT the port (or the scheme's own), and
 // HTTP_HOST and the choice of the site X-Forwarded-Host, if the proxy sends it. The fields themselves reach PHP unchanged.
+// Where both dialects are there, X-Forwarded-* holds: nearly all proxies write it, and pass a client's Forwarded through.
 #include <stdio.h>
 
 #include "base/addr.h"
@@ -28,35 +29,6 @@ static bool is_trusted(void *arg, struct str addr)
     return address_of(addr, bytes) && conf_cidrs_contain(arg, bytes);
 }
 
-static void read_without(const struct req *r, enum field_id left_out, struct forwarded *ret)
-{
-    struct field *some = arena_alloc((struct arena *)&r->arena, r->n_fields * sizeof *some);
-    size_t n = 0;
-
-    for (size_t i = 0; i < r->n_fields; i++)
-        if (r->fields[i].id != left_out)
-            some[n++] = r->fields[i];
-    forwarded_read(some, n, is_trusted, (void *)&route__tables.conf->global.trusted_proxies, ret);
-}
-
-// Proxies speak one of the two dialects and mostly pass the other one through as the client sent it. When both are there and
-// name different clients, one of them is the client's invention: neither is believed.
-static void read_forwarded(const struct req *r, struct forwarded *ret)
-{
-    struct forwarded by_standard, by_custom;
-
-    if (!field_find(r->fields, r->n_fields, FIELD_FORWARDED) || !field_find(r->fields, r->n_fields, FIELD_X_FORWARDED_FOR)) {
-        forwarded_read(r->fields, r->n_fields, is_trusted, (void *)&route__tables.conf->global.trusted_proxies, ret);
-        return;
-    }
-    read_without(r, FIELD_X_FORWARDED_FOR, &by_standard);
-    read_without(r, FIELD_FORWARDED, &by_custom);
-    if (str_eq(by_standard.client, by_custom.client))
-        *ret = by_standard;
-    else
-        *ret = (struct forwarded){{"", 0}, {"", 0}, {"", 0}, {"", 0}};
-}
-
 static void believe_proxy(struct req *r, bool *ret_scheme_told)
 {
     struct forwarded told = {{"", 0}, {"", 0}, {"", 0}, {"", 0}};
@@ -64,7 +36,7 @@ static void believe_proxy(struct req *r, bool *ret_scheme_told)
     uint8_t addr[16];
     uint64_t number;
 
-    read_forwarded(r, &told);
+    forwarded_read(r->fields, r->n_fields, is_trusted, (void *)&route__tables.conf->global.trusted_proxies, &told);
     if (address_of(told.client, addr)) {
         r->client_addr = arena_str(&r->arena, told.client);
         r->client_port = 0; // the client's own port is not told

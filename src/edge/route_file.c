@@ -88,6 +88,10 @@ static enum found plan_file(struct look *l, const struct resolved *res, struct s
 {
     struct req *r = l->r;
 
+    if (l->m->file_denied) {
+        close(res->fd);
+        return fail(l, 403, "denied by a [route] rule");
+    }
     if (!r->is_get && !r->is_head && !l->m->internal) {
         bool options = str_eq(r->method, STR("OPTIONS"));
         r->allow = STATIC_METHODS;

@@ -26,6 +26,7 @@ extern struct route_tables route__tables;
 struct rules {
     bool internal;
     bool php_off; // for one of the paths that were matched
+    bool file_denied; // by a rule that holds only where a file would be sent as it is
     enum tristate buffering;
     int64_t max_body_size, read_timeout_ms, terminate_timeout_ms, expires_s; // -1 = not set
     const struct conf_route *redirect;

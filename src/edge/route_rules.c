@@ -105,7 +105,10 @@ unsigned route__rules_match(struct req *r, struct rules *m, struct str path, boo
         if (!glob)
             continue;
         if ((rule->deny || rule->allow.n) && (rule->builtin || !access_is_set)) {
-            if (!m->internal && is_denied(r, rule))
+            bool denied = !m->internal && is_denied(r, rule);
+            if (denied && rule->files_only)
+                m->file_denied = true;
+            else if (denied)
                 status = 403;
             access_is_set |= !rule->builtin;
         }

@@ -70,8 +70,9 @@ def test_host(trusting):
 
 
 def test_contradicting_fields(trusting):
-    """Where Forwarded and X-Forwarded-For name different clients one is the client's invention: neither is believed."""
-    assert seen(trusting, {"Forwarded": "for=1.1.1.1", "X-Forwarded-For": "2.2.2.2"})["REMOTE_ADDR"] == "127.0.0.1"
+    """Beside X-Forwarded-For, Forwarded is what the proxy passed through: the client can't name itself, its host or scheme."""
+    v = seen(trusting, {"Forwarded": "for=1.1.1.1;proto=https;host=evil.example", "X-Forwarded-For": "2.2.2.2"})
+    assert v["REMOTE_ADDR"] == "2.2.2.2" and not v["HTTPS"] and v["HTTP_HOST"] != "evil.example"
     assert seen(trusting, {"Forwarded": "for=1.1.1.1", "X-Forwarded-For": "1.1.1.1"})["REMOTE_ADDR"] == "1.1.1.1"
 
 
@@ -79,6 +80,14 @@ def test_access_log_has_the_client(trusting):
     """The access log names the real client."""
     trusting.fetch("/echo.php?client-line", fields={"X-Forwarded-For": "1.2.3.4"})
     assert trusting.access_log.wait_for("client-line").startswith("1.2.3.4 ")
+
+
+def test_allow_is_not_opened_by_a_second_dialect(site, start):
+    """A client behind a proxy that writes X-Forwarded-For can't pass for the proxy by sending Forwarded."""
+    site.scripts("hello.php")
+    s = start(conf="[route a]\npath = /*\nallow = 127.0.0.1\n", args=("--trusted-proxies", "127.0.0.1"))
+    assert s.fetch("/hello.php", fields={"X-Forwarded-For": "2.2.2.2"}).status == 403
+    assert s.fetch("/hello.php", fields={"X-Forwarded-For": "2.2.2.2", "Forwarded": "for=1.1.1.1"}).status == 403
 
 
 def test_allow_uses_the_client(site, start):

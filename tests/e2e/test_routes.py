@@ -181,3 +181,13 @@ def test_builtin_denies(site, start):
     assert "CONFIG" not in s.fetch("/wp-config.php").text
     assert s.fetch("/some/permalink/").text == "blog"
     assert "ordpress" in s.stderr.text.lower() + s.error_log.text.lower()
+
+
+def test_denied_copies_are_files_not_pages(site, start):
+    """A dump beside the application is denied; a page of that name, which the front controller makes, is not."""
+    site.write("dump.sql", "secret")
+    site.php("index.php", "echo 'page ', $_SERVER['REQUEST_URI'];")
+    s = start(front_controller=None)
+    r = s.fetch("/dump.sql")
+    assert r.status == 403 and "secret" not in r.text
+    assert s.fetch("/wiki/dump.sql").text == "page /wiki/dump.sql"
