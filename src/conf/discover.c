@@ -2,6 +2,7 @@
 // What a folder tells about itself: which application it is, its document root and front controller, and what clients must
 // not see of it (tbl/apps.def). Runs in the master and the cli; looks only, opens nothing for keeps.
 // Invariant: nothing is guessed silently: each thing found becomes a sentence of conf.findings and an origin.
+#include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include <unistd.h>
 
 #include "conf/conf_int.h"
+
+#define SCRIPT_SEARCH_MAX 1000 // names looked at in a folder
 
 enum app {
 #define APP(id, name, root, front, markers) APP_##id,
@@ -107,6 +110,23 @@ static bool can_be_root(const char *dir, const char *sub)
     return false;
 }
 
+// True if the folder itself holds a script, whatever its name.
+static bool has_script(const char *dir, const char *sub)
+{
+    char path[PATH_MAX];
+    struct dirent *e;
+    bool has = false;
+
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, sub) >= sizeof path)
+        return false;
+    DIR *d = opendir(path);
+    for (int n = 0; d && !has && n < SCRIPT_SEARCH_MAX && (e = readdir(d)); n++)
+        has = str_ends(str_from(e->d_name), STR(".php"));
+    if (d)
+        closedir(d);
+    return has;
+}
+
 static void found(struct load *l, enum conf_section s, unsigned index, const char *key, const char *how)
 {
     conf__origin_set(l, conf_option_find(s, str_from(key)), index, NULL, LAYER_FOUND,
@@ -127,30 +147,36 @@ static char *resolve_dir(struct load *l, const char *path, const char *what)
     return NULL;
 }
 
+static void take_root(struct load *l, struct conf_site *site, unsigned index, const char *sub, const char *how)
+{
+    site->root = resolve_dir(l, conf__path_join(&l->conf->arena, site->dir, sub), "root");
+    found(l, SEC_SITE, index, "root", how);
+}
+
 static void find_root(struct load *l, struct conf_site *site, unsigned index, int app)
 {
     static const char *const tried[] = {"public", "web", "pub", "docroot", "htdocs", "public_html", "."};
-    struct arena *a = &l->conf->arena;
+    const size_t n_tried = sizeof tried / sizeof *tried;
 
     if (app >= 0 && apps[app].root[0] && can_be_root(site->dir, apps[app].root)) {
-        site->root = resolve_dir(l, conf__path_join(a, site->dir, apps[app].root), "root");
-        found(l, SEC_SITE, index, "root", apps[app].name);
+        take_root(l, site, index, apps[app].root, apps[app].name);
         return;
     }
-    for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
+    for (size_t i = 0; i < n_tried; i++) {
         if (app >= 0 && !apps[app].root[0] && strcmp(tried[i], ".") != 0)
             continue; // an application that is served from its own folder may hold a folder "web" of its own
         if (!can_be_root(site->dir, tried[i]))
             continue;
-        site->root = resolve_dir(l, conf__path_join(a, site->dir, tried[i]), "root");
-        found(l, SEC_SITE, index, "root", strcmp(tried[i], ".") == 0 ? "it has an index file itself" : "it has an index file");
+        take_root(l, site, index, tried[i], strcmp(tried[i], ".") == 0 ? "it has an index file itself" : "it has an index file");
         return;
     }
-    // Serving the folder as it is could publish somebody's home: that must be asked for.
-    conf__error(l,
-                "site %s: no index.php or index.html in %s or its public, web, pub, docroot, htdocs or public_html; say which "
-                "folder to serve, with --root . for this one",
-                site->name, site->dir);
+    for (size_t i = 0; i + 1 < n_tried; i++)
+        if (has_script(site->dir, tried[i])) {
+            take_root(l, site, index, tried[i], "it has scripts, though no index file");
+            return;
+        }
+    // Folders are not listed and dotfiles not sent, so what is published is what somebody knows the name of.
+    take_root(l, site, index, ".", "there is no index file; name another with --root");
 }
 
 static void find_front(struct load *l, struct conf_site *site, unsigned index, int app)

@@ -216,10 +216,6 @@ class Server:
         self.asan_prefix = str(site.logs / f"sanitizer-{tag}")
         self.ready = None
         argv = [str(binary or BINARY), "serve", str(directory or site.app)]
-        # A folder without an index file is taken for a document root only when told so; tests rarely have one.
-        roots = [site.app] + [site.app / d for d in ("public", "web", "pub", "docroot", "htdocs", "public_html")]
-        if directory is None and "dir =" not in (conf or "") and not any(list(d.glob("index.*")) for d in roots):
-            argv += ["--root", "."]
         for l in listen:
             argv += ["-l", l]
         if admin == "unix":

@@ -76,12 +76,15 @@ T(an_empty_public_folder_is_not_taken)
     conf_free(c);
 }
 
-T(a_folder_without_an_index_is_served_only_if_asked_for)
+T(without_any_index_the_folder_itself_is_served_or_the_public_one_that_has_scripts)
 {
-    touch("app/secret.txt");
-    load_wrong(NULL, NULL, NULL, "say which folder to serve, with --root .");
-    struct conf *c = load_right(NULL, FLAGS("root", "."), NULL);
+    touch("app/hello.php");
+    struct conf *c = load_right(NULL, NULL, NULL);
     want_root(c, "app");
+    conf_free(c);
+    touch("app/web/tool.php");
+    c = load_right(NULL, NULL, NULL);
+    want_root(c, "app/web");
     conf_free(c);
 }
 
@@ -224,7 +227,7 @@ T(serving_the_folder_above_the_public_one_is_warned_of)
 
 #define CT(claim) cmocka_unit_test_setup_teardown(claim, setup, teardown)
 CLAIMS(CT(the_first_folder_with_an_index_is_the_root), CT(an_empty_public_folder_is_not_taken),
-       CT(a_folder_without_an_index_is_served_only_if_asked_for), CT(a_root_that_is_named_must_be_a_folder),
+       CT(without_any_index_the_folder_itself_is_served_or_the_public_one_that_has_scripts), CT(a_root_that_is_named_must_be_a_folder),
        CT(a_front_controller_that_is_named_must_exist), CT(an_absolute_root_alone_is_the_applications_folder_too),
        CT(applications_are_recognised_by_their_files), CT(an_application_is_recognised_from_its_document_root_too),
        CT(builtin_routes_say_what_the_applications_htaccess_says), CT(uploads_of_wordpress_are_not_run),
