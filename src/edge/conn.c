@@ -234,6 +234,7 @@ static void begin_request(struct conn *c, const struct h1_request *h, const char
     c->minor = h->minor;
     c->n_requests++;
     c->keep_alive = h->keep_alive && !edge.draining && c->n_requests < edge.conf->global.keepalive_requests;
+    c->client_closes = !h->keep_alive;
     c->is_chunked = h->chunked;
     c->chunked = CHUNKED_INIT;
     c->body_left = h->has_content_length ? h->content_length : 0;
@@ -262,7 +263,7 @@ static bool finish_request(struct conn *c)
         c->head_seen = 0;
         return true;
     }
-    if (!c->body_unread && !c->in.n) {
+    if (c->client_closes && !c->body_unread && !c->in.n) {
         conn_close(c);
         return false;
     }
@@ -464,7 +465,10 @@ static void on_socket(struct watch *w, uint32_t events)
             req_on_drain(c->req);
         }
     }
-    if (events & (EPOLLHUP | EPOLLERR)) {
+    // While we linger our direction is closed, and a hang-up only says that the client's is, too: what it sent is read first,
+    // for a close with unread bytes resets the connection and the answer with it.
+    bool lingers = c->state == CONN_LINGER && !(events & EPOLLERR) && events & EPOLLIN;
+    if (events & (EPOLLHUP | EPOLLERR) && !lingers) {
         // Both directions are closed, or the connection was reset: nobody is there to be answered.
         c->broken = c->peer_closed = true;
     } else if (events & EPOLLIN) {

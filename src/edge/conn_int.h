@@ -45,6 +45,7 @@ struct conn {
     unsigned n_requests;
     unsigned minor;
     bool keep_alive;
+    bool client_closes;    // it said itself that nothing follows this request
     bool body_unread;      // the answer began before the body was received whole
     uint64_t lingered;
 

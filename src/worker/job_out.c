@@ -164,7 +164,7 @@ bool job_out_flush(void)
 
 void job_out_finish(void)
 {
-    if (!out.ended && !is_unwanted())
+    if (!out.ended) // also when nobody wants it: the edge is to know that the answer is over before the job is
         send_resp(RESP_END, 0, 0, 0);
     out.ended = true;
 }
