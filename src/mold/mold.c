@@ -4,6 +4,7 @@
 // request, so what its workers inherit is a PHP that has just started.
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "ipc/msg.h"
 #include "ipc/pool_spec.h"
 #include "mold/title.h"
+#include "mold/trim.h"
 #include "php/engine.h"
 #include "worker/worker.h"
 
@@ -135,11 +137,20 @@ static int spawn(const struct msg *m)
     return WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
 }
 
+// Not sooner than this after the last order: right after the start every millisecond is somebody's first answer.
+#define TRIM_AFTER_MS 1000
+
 static void serve_master(void)
 {
     static struct msg m;
+    struct pollfd order = {POOL_MOLD_FD, POLLIN, 0};
+    bool trimmed = false;
 
     for (;;) {
+        if (!trimmed && poll(&order, 1, TRIM_AFTER_MS) == 0) {
+            mold_trim();
+            trimmed = true;
+        }
         int rc = msg_recv(POOL_MOLD_FD, MSG_ROLE_MASTER, MSG_ROLE_MOLD, &m);
         if (rc == 0)
             _exit(0);
