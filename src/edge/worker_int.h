@@ -47,6 +47,8 @@ struct worker {
     struct msg_resp resp;
     bool head_seen, answered; // the head, RESP_END
     bool in_go_on;
+    bool heard;         // something came from it since it was given the job
+    bool left_unread;   // its end of the channel closed with messages of ours unread
     bool lost_busy; // it was lost while it ran a job
 
     // body ring of a streamed body

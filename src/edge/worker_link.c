@@ -9,6 +9,7 @@
 
 #include "base/die.h"
 #include "base/log.h"
+#include "edge/dispatch.h"
 #include "edge/edge_int.h"
 #include "edge/req.h"
 #include "edge/worker_int.h"
@@ -210,6 +211,7 @@ bool worker__give(struct worker *w, struct req *r)
     w->flags = 0;
     w->head_seen = w->answered = false;
     w->streaming = stream;
+    w->heard = false;
     w->body_pos = 0;
     w->body_room = CHAN_BODY_BYTES;
     w->body_untold = w->body_messages = 0;
@@ -505,11 +507,31 @@ static void on_log(struct worker *w, const struct msg *m)
         log_as(l, role, "%s", m->tail);
 }
 
+// The channel ended. A job that the worker never read goes to another: nobody has seen anything of it.
+static void on_end_of_channel(struct worker *w)
+{
+    struct req *r = w->req;
+    bool unread = w->left_unread && w->state == WORKER_BUSY && !w->heard && !w->streaming && r;
+
+    if (!unread) {
+        dispatch__on_lost(w, 502, "the worker died");
+        return;
+    }
+    w->req = NULL;
+    r->worker = NULL;
+    dispatch__on_lost(w, 502, "the worker died");
+    w->lost_busy = false; // it ran nothing
+    dispatch_admit(r);
+}
+
 // Returns false when there is nothing (more) to read, or the worker is lost.
 static bool read_message(struct worker *w)
 {
     struct msg m;
     int rc = msg_recv(w->watch.fd, MSG_ROLE_WORKER, MSG_ROLE_EDGE, &m);
+
+    w->left_unread |= m.left_unread;
+    w->heard |= rc > 0;
 
     if (rc == -EAGAIN)
         return false;
@@ -518,7 +540,7 @@ static bool read_message(struct worker *w)
         return false;
     }
     if (rc <= 0) {
-        dispatch__on_lost(w, 502, "the worker died");
+        on_end_of_channel(w);
         return false;
     }
     switch (m.type) {

@@ -158,9 +158,9 @@ int msg_recv(int fd, enum msg_role from, enum msg_role to, struct msg *ret_msg)
     ssize_t n;
 
     // ECONNRESET tells, once, that the peer closed with messages of ours unread; what it sent before is still there.
-    do
-        n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
-    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+    ret_msg->left_unread = false;
+    while ((n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC)) < 0 && (errno == EINTR || errno == ECONNRESET))
+        ret_msg->left_unread |= errno == ECONNRESET;
     if (n < 0)
         return errno == EWOULDBLOCK ? -EAGAIN : -errno;
     read_control(&mh, ret_msg);

@@ -3,6 +3,7 @@
 // responses) lie in shared memory (ipc/chan.h); everything that decides something travels here, because the kernel copies
 // it: a peer can't change it after it was checked.
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -30,6 +31,7 @@ struct msg {
     int fds[MSG_FDS_MAX]; // the receiver's to close; take one by setting it to -1
     pid_t pid;            // of the sender, from the kernel; 0 unless the socket has SO_PASSCRED
     uid_t uid;
+    bool left_unread; // the peer closed before it had read all that we sent: seen with its last message or the end of file
     size_t tail_n;
     union {
         _Alignas(8) char body[MSG_BODY_MAX];

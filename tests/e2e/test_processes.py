@@ -59,6 +59,24 @@ def test_killed_worker_costs_its_request(server, site, sig):
     assert server.counter("worker_ends", reason="signal") == 1
 
 
+def test_request_that_no_worker_read_goes_to_another(site, start):
+    """A worker that dies before it reads its request costs nothing: the request goes to its successor."""
+    site.scripts("hello.php")
+    s = start(workers=2)
+    wait_until(lambda: len(s.pids("worker")) == 2, what="two workers")
+    stopped = s.pids("worker")
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    with s.conn(deadline=DEADLINE) as c:
+        c.send(build("GET", "/hello.php"))
+        wait_until(lambda: any(p["state"] == "busy" for p in s.processes("worker")), what="the request is given to a worker")
+        for pid in stopped:
+            os.kill(pid, signal.SIGKILL)
+        r = c.response()
+        assert r.status == 200 and r.body == b"hello"
+    assert "while it ran" not in s.error_log.text
+
+
 def test_killed_worker_after_the_answer_began(server, site):
     """If the answer had begun the connection is cut, so that the client sees that it is incomplete."""
     go = site.scratch / "never"
