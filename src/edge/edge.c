@@ -31,6 +31,7 @@
 struct edge edge;
 static struct watch master_watch;
 static struct timer drain_timer;
+static struct task idle_task;
 
 static void finish(int result)
 {
@@ -53,15 +54,21 @@ static void on_drain_deadline(struct timer *t)
     finish(cut ? EXIT_CUT : EXIT_OK);
 }
 
+static void close_idle(struct task *t)
+{
+    if (!edge.keep_idle)
+        conn_close_idle();
+    edge__check_drained();
+}
+
 static void on_drain(const struct msg_drain *d)
 {
     edge.draining = true;
     edge.keep_idle = d->keep_idle != 0;
-    listener_stop();
-    if (!edge.keep_idle)
-        conn_close_idle();
+    listener_stop(!edge.keep_idle);
+    // After what was just accepted has been looked at: it may have its request with it.
+    loop_defer(&idle_task, close_idle);
     timer_set(&drain_timer, on_drain_deadline, d->deadline_ms);
-    edge__check_drained();
 }
 
 static void on_logs(struct msg *m)

@@ -23,7 +23,8 @@ void edge__check_drained(void);
 
 // listener.c
 void listener_init(const int *fds, size_t n, int admin_fd);
-void listener_stop(void);
+// take_waiting: those that wait in the kernel's queue are still served; else another edge has the same sockets.
+void listener_stop(bool take_waiting);
 // A descriptor became free: accept again if that was what it waited for.
 void listener_resume(void);
 

@@ -17,6 +17,7 @@
 
 #define PAUSE_MS 100
 #define ROUND_ACCEPTS 64
+#define QUEUE_ROUNDS 64 // as many connections as a backlog of 4096 may hold
 #define NOTSENT_LOWAT 16384 // a client that stops reading pins 144 KB of kernel memory instead of 2.8 MB
 
 struct listener {
@@ -64,9 +65,10 @@ static void pause_accepting(void)
     timer_set(&pause_timer, on_pause_over, PAUSE_MS);
 }
 
-static void on_connection(struct watch *w, uint32_t events)
+// Takes what waits, at most ROUND_ACCEPTS; returns true if more may wait.
+static bool accept_round(struct listener *l)
 {
-    struct listener *l = container_of(w, struct listener, watch);
+    struct watch *w = &l->watch;
     struct sockaddr_storage addr;
 
     for (int i = 0; i < ROUND_ACCEPTS; i++) {
@@ -84,7 +86,7 @@ static void on_connection(struct watch *w, uint32_t events)
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK)
-            return;
+            return false;
         if (errno == ECONNABORTED || errno == EINTR || errno == EPERM)
             continue;
         count(COUNTER_ACCEPT_ERRORS);
@@ -92,8 +94,14 @@ static void on_connection(struct watch *w, uint32_t events)
             continue;
         warn(strerror(errno));
         pause_accepting();
-        return;
+        return false;
     }
+    return true;
+}
+
+static void on_connection(struct watch *w, uint32_t events)
+{
+    (void)accept_round(container_of(w, struct listener, watch));
 }
 
 void listener_init(const int *fds, size_t n, int admin_fd)
@@ -112,16 +120,19 @@ void listener_init(const int *fds, size_t n, int admin_fd)
     }
 }
 
-void listener_stop(void)
+void listener_stop(bool take_waiting)
 {
-    timer_clear(&pause_timer);
     for (size_t i = 0; i < n_listeners; i++) {
         if (listeners[i].admin)
             continue; // what goes on during a drain stays visible
         int fd = listeners[i].watch.fd;
+        // The kernel has accepted those in its queue: closing now would reset them, with their requests in them.
+        for (int n = 0; take_waiting && listeners[i].watch.added && n < QUEUE_ROUNDS && accept_round(&listeners[i]); n++)
+            continue;
         if (listeners[i].watch.added) {
             loop_del(&listeners[i].watch);
             close(fd);
         }
     }
+    timer_clear(&pause_timer);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start, drain, reload, upgrade, stop; exit codes; sockets and notifications from systemd."""
+import contextlib
 import json
 import os
 import signal
@@ -112,6 +113,24 @@ def test_start_is_said_in_words(site, start):
     s = start()
     said = s.stderr.text + s.error_log.text
     assert str(s.port) in said and str(site.app) in said and "8.2" in said
+
+
+def test_connections_that_wait_in_the_kernels_queue_are_served_at_the_end(site, start):
+    """TERM loses no request of a connection that the kernel had accepted and the edge had not."""
+    site.scripts("hello.php")
+    s = start()
+    edge = s.pids("edge")[0]
+    os.kill(edge, signal.SIGSTOP)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(s.conn(deadline=DEADLINE)) for _ in range(100)]
+        for c in clients:
+            c.send(build("GET", "/hello.php"))
+        os.kill(s.pid, signal.SIGTERM)
+        os.kill(edge, signal.SIGCONT)
+        for c in clients:
+            r = c.response()
+            assert r.status == 200 and r.body == b"hello"
+    assert s.wait_exit() == 0
 
 
 def test_port_in_use(site, start):
