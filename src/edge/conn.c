@@ -218,6 +218,8 @@ static void begin_request(struct conn *c, const struct h1_request *h, const char
     r->method = moved(h->method, data, head_n, copy, &r->arena);
     bool has_path = h->form == H1_TARGET_ORIGIN || h->form == H1_TARGET_ABSOLUTE; // else it is * or CONNECT's host:port
     r->target = moved(has_path ? h->path_query : h->target, data, head_n, copy, &r->arena);
+    if (r->target.p[0] == '?') // http://host?query: its path is / (RFC 9110 4.2.3)
+        r->target = arena_printf(&r->arena, "/%.*s", STR_ARG(r->target));
     uri_split(r->target, &r->path_raw, &r->query, &r->has_query);
     // Copied: a NUL behind an absolute-form authority would fall on the target's first byte.
     r->authority = arena_str(&r->arena, h->host);

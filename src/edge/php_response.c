@@ -12,8 +12,6 @@
 #include "http/fields.h"
 #include "ipc/job.h"
 
-#define FIELDS_MAX 256
-
 // One line "Name: value". Returns false (and says so in the log) if it is not sound.
 static bool split_line(struct req *r, struct str line, struct field *ret)
 {
@@ -33,24 +31,31 @@ static bool split_line(struct req *r, struct str line, struct field *ret)
     return true;
 }
 
-static size_t read_block(struct req *r, const char *block, size_t n, struct field *fields)
+// As many fields as the block holds: its size is bounded, and one left out could be the cookie or the Location that counts.
+static struct field *read_block(struct req *r, const char *block, size_t n, size_t *ret_n)
 {
-    size_t at = 0, count = 0;
+    size_t at = 0, lines = 0, count = 0;
     struct str line;
     bool bad = false;
 
     while (head_block_next(block, n, &at, &line, &bad))
-        if (count < FIELDS_MAX && split_line(r, line, &fields[count]))
-            count++;
+        lines++;
     if (bad)
         log_warning("request %s: a worker sent a malformed header block", r->id);
-    return count;
+    struct field *fields = arena_alloc(&r->arena, (lines + 1) * sizeof *fields);
+    at = 0;
+    while (head_block_next(block, n, &at, &line, &bad))
+        if (split_line(r, line, &fields[count]))
+            count++;
+    *ret_n = count;
+    return fields;
 }
 
 void php_response_inform(struct req *r, unsigned status, const char *block, size_t n)
 {
-    struct field *fields = arena_alloc(&r->arena, FIELDS_MAX * sizeof *fields);
-    req_inform(r, status, fields, read_block(r, block, n, fields));
+    size_t count;
+    const struct field *fields = read_block(r, block, n, &count);
+    req_inform(r, status, fields, count);
 }
 
 struct orders {
@@ -113,9 +118,10 @@ static void keep_as_extra(struct req *r, const struct field *fields, size_t n, b
 void php_response_head(struct worker *w, struct req *r, unsigned status, const char *block, size_t n, bool whole,
                        uint64_t body_n)
 {
-    struct field *fields = arena_alloc(&r->arena, FIELDS_MAX * sizeof *fields);
+    size_t count;
+    struct field *fields = read_block(r, block, n, &count);
     struct orders o = {.length = -1, .status = status};
-    size_t count = take_orders(fields, read_block(r, block, n, fields), &o);
+    count = take_orders(fields, count, &o);
 
     if (o.accel.n || o.sendfile.n) {
         bool by_path = !o.accel.n;

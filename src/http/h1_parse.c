@@ -91,8 +91,6 @@ static int parse_absolute(struct parse *ps, struct str target)
     ps->authority = (struct str){authority, (size_t)(p - authority)};
     if (!uri_split_authority(ps->authority, &host, &port) || !host.n)
         return refuse(ps, 400, "target's authority is invalid");
-    if (p < end && *p == '?') // "/" can't be put before it in place, and nobody sends it
-        return refuse(ps, 400, "absolute target with a query but no path");
     r->path_query = p < end ? (struct str){p, (size_t)(end - p)} : STR("/");
     r->form = H1_TARGET_ABSOLUTE;
     return 0;

@@ -23,7 +23,7 @@ struct h1_request {
     struct str method, target;
     enum h1_target form;
     struct str scheme;                  // of an absolute-form target, else empty
-    struct str path_query;              // origin-form part of the target ("/" if an absolute one has none)
+    struct str path_query;              // origin-form part of the target; "/" if an absolute one has none, "?..." if it has only a query
     unsigned minor;                     // HTTP/1.minor, 0 or 1
     struct field fields[H1_FIELDS_MAX]; // without the dropped ones; obsolete folding is refused (400)
     size_t n_fields;

@@ -23,7 +23,7 @@ void engine__output_flush(void *context)
 {
     if (!engine__host || !context)
         return;
-    (void)sapi_send_headers();
+    // Not the header: as on FPM, a flush() before the first byte leaves header() and the status of a later error possible.
     if (!engine__host->flush())
         php_handle_aborted_connection();
 }

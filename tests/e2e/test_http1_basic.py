@@ -290,6 +290,7 @@ def test_absolute_form_without_path(server, site, start):
     site.php("index.php", "echo 'index ', $_SERVER['REQUEST_URI'];")
     s = start()
     assert s.fetch("http://a.example").text == "index /"
+    assert s.fetch("http://a.example?a=/b").text == "index /?a=/b"
 
 
 def test_absolute_form_still_needs_host(server):

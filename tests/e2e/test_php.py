@@ -317,6 +317,12 @@ def test_many_and_large_headers(run):
     assert r.text == "ok" and r.get("X-99") == "99" and len(r.get("X-Long")) == 20000
 
 
+def test_no_field_is_lost_for_their_number(run):
+    """A thousand cookies and the field behind them arrive: none is left out silently."""
+    r = run("for ($i = 0; $i < 1000; $i++) setcookie(\"c$i\", 'v'); header('X-Last: 1'); echo 'ok';")
+    assert r.text == "ok" and len(r.get_all("Set-Cookie")) == 1000 and r.get("X-Last") == "1"
+
+
 def test_absurdly_large_headers(server, module_site, run):
     """A megabyte of fields is an error (or arrives), never a broken connection for others."""
     r = run("header('X-Long: ' . str_repeat('a', 1000000)); echo 'ok';")
@@ -355,6 +361,15 @@ def test_output_buffering_of_php_ini(site, start):
         assert next(pieces) == b"firstsecond"
         go.touch()
         assert b"".join(pieces) == b"third"
+
+
+def test_flush_before_output_sends_no_header(server, module_site):
+    """flush() before the first byte leaves header() and an error's status possible, as on FPM."""
+    module_site.php("early-flush.php", "flush(); header('X-Late: 1'); http_response_code(418); echo 'body';")
+    r = server.fetch("/early-flush.php")
+    assert (r.status, r.get("X-Late"), r.text) == (418, "1", "body")
+    module_site.php("early-flush-exc.php", "flush(); throw new Exception('after an empty flush');")
+    assert server.fetch("/early-flush-exc.php").status == 500
 
 
 def test_early_hints(server, module_site):

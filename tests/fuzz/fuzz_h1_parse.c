@@ -59,7 +59,7 @@ static void check_request(const struct h1_request *r, const char *data, size_t n
     CHECK(str_find(r->target, ' ') == SIZE_MAX && str_find(r->target, '#') == SIZE_MAX);
     CHECK(uri_split_authority(r->host, &host, &port));
     if (r->form == H1_TARGET_ORIGIN || r->form == H1_TARGET_ABSOLUTE)
-        CHECK(r->path_query.n && r->path_query.p[0] == '/');
+        CHECK(r->path_query.n && (r->path_query.p[0] == '/' || (r->form == H1_TARGET_ABSOLUTE && r->path_query.p[0] == '?')));
     if (r->form == H1_TARGET_ABSOLUTE || r->form == H1_TARGET_AUTHORITY)
         CHECK(host.n);
     if (r->form == H1_TARGET_ASTERISK)
