@@ -338,9 +338,7 @@ STATUS_DIFFERS = {
     "/locked/x.php": (404, 403, "php-fpm takes what it may not see for missing"),
     "/folder.php": (404, 301, "a folder is a folder, whatever its name"),
     "/folder.php/": (404, 403, "the same"),
-    "/userini/prepend.inc": (200, 403, "nginx sends PHP's source if it is named so; we never do"),
-    "/sapi.php.bak": (404, 403, "named like PHP's source: refused whether it is there or not"),
-    "/sapi.phps": (404, 403, "the same"),
+    "/userini/prepend.inc": (200, 404, "nginx sends PHP's source if it is named so; we never do, nor say that it is there"),
 }
 
 
