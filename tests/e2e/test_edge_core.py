@@ -72,20 +72,21 @@ def test_the_rest_of_a_streamed_body_is_not_given_to_the_page_behind_a_redirect(
     assert not server.error_log.find("worker .* was ended|broke the protocol")
 
 
-def test_a_flushed_head_arrives_before_the_body(site, start):
-    site.php("head.php", "header('X-Early: 1'); flush();" + HOLD + "echo 'late';")
+def test_a_flushed_head_arrives_while_the_script_runs(site, start):
+    site.php("head.php", "header('X-Early: 1'); echo 'early'; flush();" + HOLD + "echo ' late';")
     server = start()
-    query, mark, go = hold(site, "a")
-    with server.conn() as c:
-        c.send(rawhttp.build("GET", f"/head.php?{query}"))
-        r, _ = c.response_head()
-        assert r.get("X-Early") == "1"
-        go.touch()
-        assert b"".join(c.body_pieces(r)) == b"late"
+    for method, body in ("GET", b"early late"), ("HEAD", b""):
+        query, mark, go = hold(site, method)
+        with server.conn() as c:
+            c.send(rawhttp.build(method, f"/head.php?{query}"))
+            r, _ = c.response_head(method)
+            assert r.get("X-Early") == "1"
+            go.touch()
+            assert b"".join(c.body_pieces(r)) == body
 
 
 def test_a_script_slow_behind_its_head_is_not_taken_for_a_slow_client(site, start):
-    site.php("head.php", "flush();" + HOLD + "echo 'late';")
+    site.php("head.php", "echo 'early '; flush();" + HOLD + "echo 'late';")
     server = start(conf="[global]\nsend_timeout = 300ms\nheader_timeout = 300ms\nkeepalive_timeout = 300ms\n")
     query, mark, go = hold(site, "a")
     with server.conn() as c:
@@ -96,7 +97,7 @@ def test_a_script_slow_behind_its_head_is_not_taken_for_a_slow_client(site, star
         with server.conn() as idle:
             idle.expect_close()
         go.touch()
-        assert b"".join(c.body_pieces(r)) == b"late"
+        assert b"".join(c.body_pieces(r)) == b"early late"
     assert server.counter("http_timeouts", what="send") == 0
 
 
