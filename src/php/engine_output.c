@@ -33,12 +33,18 @@ static bool starts_nocase(const sapi_header_struct *h, const char *prefix, size_
     return h->header_len >= n && !strncasecmp(h->header, prefix, n);
 }
 
-// header("Status: 404 ...") sets the status, as behind any CGI server, unless the script gave a whole status line.
+// As php-fpm tells its server: 200 is 200; else a whole status line counts, which http_response_code() does not change before
+// PHP 8.5 (a fatal error sets one with 500); else header("Status: 404 ..."), as behind any CGI server; else the code.
 static unsigned effective_status(const sapi_headers_struct *headers)
 {
     long status = headers->http_response_code;
+    const char *line = headers->http_status_line;
 
-    if (!headers->http_status_line)
+    if (line) {
+        const char *space = strchr(line, ' ');
+        if (status != 200 && space && !strncasecmp(line, "HTTP/", 5))
+            status = strtol(space, NULL, 10);
+    } else {
         for (const zend_llist_element *e = headers->headers.head; e; e = e->next) {
             const sapi_header_struct *h = (const sapi_header_struct *)(const void *)e->data;
             if (starts_nocase(h, "Status:", 7)) {
@@ -46,6 +52,7 @@ static unsigned effective_status(const sapi_headers_struct *headers)
                 break;
             }
         }
+    }
     return status < 200 || status > 999 ? 500 : (unsigned)status;
 }
 
