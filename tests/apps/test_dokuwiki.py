@@ -21,6 +21,7 @@ DENY = """
         location ~ ^/lib/(plugins/[^/]+/(conf|lang)|tpl/[^/]+/(conf|lang))/.*\\.php$ { return 403; }
 """
 MASKS = [
+    Mask("now", r"SIG=\"[^\"]* (\d{4}\\/\d\d\\/\d\d \d\d:\d\d)"),
     Mask("now", r"<dc:date>(20(?:2[5-9]|[3-9]\d)-[^<]+)<"),
     # DokuWiki makes the cookie's name from the port it is called on, and the seed of its styles from its files' times.
     Mask("port", r"(?m)^set-cookie: DW([0-9a-f]{32})="),
@@ -97,7 +98,8 @@ def test_edit_a_page(pair):
     assert "Quay s\u00efde" in page.text
 
 
-PAGE_TIME = [Mask("time", r'name="rev2\[\]" type="checkbox" value="(\d{10})"'),
+PAGE_TIME = [Mask("time", r'<time datetime="([^"]+)" title="([^"]+)">([^<]+)</time>'),
+             Mask("time", r'name="rev2\[\]" type="checkbox" value="(\d{10})"'),
              Mask("time", r"(?:Last modified: |docInfo\">.*?)(\d{4}/\d\d/\d\d \d\d:\d\d)"), Mask("time", r"[?&;](?:rev|lastmod|mtime|tseed)=(\d{10})"),
              Mask("time", r'name="(?:date|changecheck|rev)" value="([0-9a-f]{10,32})"')]
 
