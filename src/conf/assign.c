@@ -126,6 +126,16 @@ static const char *check_pair_name(const struct conf_option *o, const char *name
     return env ? "has a name that no environment variable can have" : "has a name that no PHP setting can have";
 }
 
+// env[NAME] = $OTHER takes that variable of the server's environment, "" if it is not set: php-fpm's own files show it so.
+// On the command line it is the shell's business.
+static const char *env_value(const struct load *l, const struct conf_assign *as)
+{
+    if (as->layer != LAYER_FILE || as->text[0] != '$' || check_pair_name(as->option, as->text + 1))
+        return as->text;
+    const char *value = conf__env(l->args, as->text + 1);
+    return value ? value : "";
+}
+
 static bool assign_pair(struct load *l, const struct conf_assign *as, struct conf_pairs *pairs)
 {
     const char *value = as->text, *wrong = check_pair_name(as->option, as->pair_key);
@@ -134,7 +144,9 @@ static bool assign_pair(struct load *l, const struct conf_assign *as, struct con
 
     if (wrong)
         return refuse(l, as, wrong);
-    if (strcmp(as->option->key, "env") != 0 && strcmp(as->pair_key, "error_reporting") == 0) {
+    if (strcmp(as->option->key, "env") == 0) {
+        value = env_value(l, as);
+    } else if (strcmp(as->pair_key, "error_reporting") == 0) {
         if (!conf__parse_error_level(value, &level))
             return refuse(l, as, "is neither a number nor an expression such as E_ALL & ~E_DEPRECATED");
         value = arena_printf(&l->conf->arena, "%d", (int)level).p;

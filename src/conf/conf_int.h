@@ -129,6 +129,7 @@ void conf__apply_sections(struct load *l, const struct conf_file *f);
 // load.c
 // Splits "env[NAME]"; false if the brackets are broken.
 bool conf__split_key(struct arena *a, const char *key, struct str *ret_name, const char **ret_pair_key);
+const char *conf__env(const struct conf_args *args, const char *name); // NULL also if it is empty
 void conf__error(struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void conf__warn(struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void conf__finding(struct load *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -206,7 +206,7 @@ char *conf__path_join(struct arena *a, const char *base, const char *path)
 
 // ---- the file ----
 
-static const char *env_get(const struct conf_args *args, const char *name)
+const char *conf__env(const struct conf_args *args, const char *name)
 {
     size_t n = strlen(name);
 
@@ -219,7 +219,7 @@ static const char *env_get(const struct conf_args *args, const char *name)
 static void read_config_file(struct load *l, struct conf_file *ret_file)
 {
     struct conf *c = l->conf;
-    const char *given = l->args->file ? l->args->file : env_get(l->args, "PLIMSOLL_CONFIG");
+    const char *given = l->args->file ? l->args->file : conf__env(l->args, "PLIMSOLL_CONFIG");
     char *text;
     size_t n;
 
@@ -247,7 +247,7 @@ static void apply_env(struct load *l)
 
     for (size_t i = 0; i < conf_n_options; i++) {
         const struct conf_option *o = &conf_options[i];
-        const char *value = conf_option_env(o, name, sizeof name) ? env_get(l->args, name) : NULL;
+        const char *value = conf_option_env(o, name, sizeof name) ? conf__env(l->args, name) : NULL;
         if (!value)
             continue;
         struct conf_assign as = {.option = o, .text = value, .layer = LAYER_ENV, .base = l->cwd};
@@ -328,7 +328,7 @@ static void apply_flags(struct load *l)
 
 static void apply_port(struct load *l)
 {
-    const char *port = env_get(l->args, "PORT");
+    const char *port = conf__env(l->args, "PORT");
     if (!port || conf__is_set(l->conf, SEC_GLOBAL, 0, "listen"))
         return;
     uint64_t n;

@@ -122,6 +122,19 @@ T(pairs_are_merged_key_by_key)
     conf_free(c);
 }
 
+T(env_takes_a_variable_as_php_fpm_does)
+{
+    struct conf *c = load_right("[pool www]\nenv[A] = $HOST_A\nenv[B] = \"$NOT_SET\"\nenv[C] = $5 off\nenv[D] = $A/b\n",
+                                FLAGS("env[E]", "$HOST_A"), ENV("HOST_A=a b"));
+    const struct conf_pairs *env = &c->pools[0].env;
+    const char *const want[] = {"a b", "", "$5 off", "$A/b", "$HOST_A"};
+
+    assert_int_equal(env->n, 5);
+    for (size_t i = 0; i < env->n; i++)
+        assert_string_equal(env->v[i].value, want[i]);
+    conf_free(c);
+}
+
 T(port_counts_only_without_a_listen)
 {
     struct conf *c = load_right(NULL, NULL, ENV("PORT=8123"));
@@ -411,6 +424,7 @@ T(what_check_prints_is_a_configuration_that_comes_to_the_same)
 CLAIMS(CT(without_anything_the_defaults_hold), CT(flag_beats_environment_beats_file_beats_default),
        CT(flags_and_environment_set_the_first_site_and_pool_only),
        CT(a_list_adds_up_within_a_rank_and_is_replaced_by_a_higher_one), CT(pairs_are_merged_key_by_key),
+       CT(env_takes_a_variable_as_php_fpm_does),
        CT(port_counts_only_without_a_listen), CT(relative_paths_are_relative_to_the_file_or_the_current_folder),
        CT(routes_keep_the_files_order_and_the_builtin_ones_follow),
        CT(unknown_environment_variables_are_warned_of_but_kubernetes_own_are_not),
