@@ -81,8 +81,10 @@ def give_to_php(path):
 
 def environment():
     """The test's environment, without what would configure the server."""
-    return {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL") and k not in ("PORT", "NOTIFY_SOCKET", "LISTEN_FDS",
-                                                                                            "LISTEN_PID")}
+    own = ("PORT", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL") and k not in own}
+    me = pwd.getpwuid(os.geteuid())
+    return {**kept, "HOME": me.pw_dir, "USER": me.pw_name}  # as php-fpm sets them
 
 
 class Process:
