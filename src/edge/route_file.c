@@ -152,7 +152,7 @@ static enum found judge(struct look *l, struct resolved *res, struct str sub, st
 }
 
 // Scripts that were found lately, without a link on the way: a busy script costs no system calls then. A second is less than
-// OPcache takes to notice a change (opcache.revalidate_freq), and what is gone the worker does not run.
+// OPcache takes to notice a change (opcache.revalidate_freq), and what is gone the worker answers with 404.
 #define SEEN_MS 1000
 #define SEEN_SLOTS 64 // a power of two
 #define SEEN_PATH_MAX 232

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The script of a request as a file. Runs in a worker. Owns the memory of which scripts were found good a moment ago.
 //
-// OPcache finds a script by its name and needs no open file, but then a missing one would be a PHP error instead of a 404.
-// So a script is opened, as php-fpm does each time, only if that was not done within the last RECHECK_S seconds: what
-// OPcache's revalidate_freq allows as well.
+// OPcache finds a script by its name and opens no file: one that is gone, or may no longer be read, would be a PHP error or
+// would even run. So a script is opened here first, unless stat() says that it is the very file that was opened last time.
 #include "php/php_int.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <zend_stream.h>
@@ -18,7 +18,9 @@
 
 struct seen {
     zend_ulong hash;
-    time_t at;
+    dev_t dev;
+    ino_t ino; // 0 = nothing
+    struct timespec changed;
     char path[232]; // longer ones are opened each time
 };
 
@@ -37,35 +39,66 @@ static void answer(int status, const char *text)
     PHPWRITE(text, strlen(text));
 }
 
-bool engine__script_open(zend_file_handle *handle, const char *path)
+static bool is_seen(const struct seen *s, zend_ulong hash, const char *path, const struct stat *st)
+{
+    return s->hash == hash && s->ino == st->st_ino && s->dev == st->st_dev && s->changed.tv_sec == st->st_ctim.tv_sec &&
+           s->changed.tv_nsec == st->st_ctim.tv_nsec && !strcmp(s->path, path);
+}
+
+static void remember(struct seen *s, zend_ulong hash, const char *path, const struct stat *st)
 {
     size_t n = strlen(path);
-    zend_ulong hash = zend_hash_func(path, n);
+
+    if (n >= sizeof s->path)
+        return;
+    s->hash = hash;
+    s->dev = st->st_dev;
+    s->ino = st->st_ino;
+    s->changed = st->st_ctim;
+    memcpy(s->path, path, n + 1);
+}
+
+// Returns 0 or an errno.
+static int open_once(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        return errno;
+    close(fd);
+    return 0;
+}
+
+bool engine__script_open(zend_file_handle *handle, const char *path)
+{
+    zend_ulong hash = zend_hash_func(path, strlen(path));
     struct seen *s = &seen[hash % SEEN_SLOTS];
-    time_t now = (time_t)sapi_get_request_time();
+    struct stat st;
+    int err = stat(path, &st) ? errno : 0;
 
     zend_stream_init_filename(handle, path);
     handle->primary_script = 1;
-    if (engine__opcache_on && s->hash == hash && now - s->at < RECHECK_S && now >= s->at && !strcmp(s->path, path))
+    if (!err && engine__opcache_on && is_seen(s, hash, path, &st))
         return true;
-    errno = 0;
-    if (php_fopen_primary_script(handle) == FAILURE) {
-        int err = errno;
-        s->at = 0;
-        engine__host->log(LOG_LEVEL_ERROR, err == EACCES ? STR("Unable to open primary script (Permission denied)")
-                                                         : STR("Primary script unknown"));
-        if (err == EACCES)
-            answer(403, "Access denied.\n");
-        else
-            answer(404, "File not found.\n");
-        return false;
+    folder.at = 0; // another file may well lie in another folder of that name
+    if (!err)
+        err = open_once(path);
+    if (!err) {
+        errno = 0;
+        if (php_fopen_primary_script(handle) == SUCCESS) {
+            remember(s, hash, path, &st);
+            return true;
+        }
+        err = errno ? errno : ENOENT;
     }
-    if (n < sizeof s->path) {
-        s->hash = hash;
-        s->at = now;
-        memcpy(s->path, path, n + 1);
-    }
-    return true;
+    s->ino = 0;
+    engine__host->log(LOG_LEVEL_ERROR, err == EACCES ? STR("Unable to open primary script (Permission denied)")
+                                                     : STR("Primary script unknown"));
+    if (err == EACCES)
+        answer(403, "Access denied.\n");
+    else
+        answer(404, "File not found.\n");
+    return false;
 }
 
 // The script's folder is the current one, as on php-fpm. It is not left afterwards: the next job's script enters its own.

@@ -372,6 +372,20 @@ def test_flush_before_output_sends_no_header(server, module_site):
     assert server.fetch("/early-flush-exc.php").status == 500
 
 
+@pytest.mark.parametrize("age", [0, 3600], ids=["fresh", "cached"])
+def test_a_script_that_is_gone_is_not_found(site, start, age):
+    """A script that ran a moment ago and is removed, or may no longer be read, runs no more: 404 and 403, as on FPM."""
+    s = start()
+    for name in ("gone.php", "locked.php"):
+        path = site.php(name, "echo 'ran';")
+        os.utime(path, (time.time() - age,) * 2)
+        assert [s.fetch("/" + name).text for _ in range(3)] == ["ran"] * 3
+        path.unlink() if name == "gone.php" else path.chmod(0)
+    assert s.fetch("/gone.php").status == 404
+    if os.geteuid() == 0:  # PHP runs as another user then, and the file's mode binds it
+        assert s.fetch("/locked.php").status == 403
+
+
 def test_early_hints(server, module_site):
     """headers_send(103) sends an early hint before the script ends; the final answer follows."""
     go = module_site.scratch / "hints-go"
