@@ -335,10 +335,10 @@ static void sink_want_body(struct req *r)
     sink_inform(r, 100, NULL, 0);
 }
 
-// True if a response of that status has no body at all (RFC 9112 §6.3).
+// True if a response of that status has no body at all (RFC 9112 §6.3), or must not: 205 says so with a length of 0 (RFC 9110).
 static bool never_has_body(unsigned status)
 {
-    return status == 204 || status == 304 || status < 200;
+    return status == 204 || status == 205 || status == 304 || status < 200;
 }
 
 static void sink_head(struct req *r, unsigned status, const struct field *fields, size_t n, int64_t body_n)
@@ -368,7 +368,7 @@ static void sink_head(struct req *r, unsigned status, const struct field *fields
             continue; // the transport's own
         case FIELD_CONTENT_LENGTH:
             // A HEAD or 304 may tell the length of what it does not send; elsewhere body_n says it.
-            if (body_n >= 0 || !c->no_body_out || status == 204 || status < 200)
+            if (body_n >= 0 || !c->no_body_out || status == 204 || status == 205 || status < 200)
                 continue;
             break;
         case FIELD_DATE:
@@ -388,6 +388,8 @@ static void sink_head(struct req *r, unsigned status, const struct field *fields
         add_field(b, STR("Date"), http_date_now());
     if (c->chunked_out)
         add_field(b, STR("Transfer-Encoding"), STR("chunked"));
+    else if (status == 205)
+        add_number(b, STR("Content-Length"), 0);
     else if (body_n >= 0 && status != 204 && status >= 200 && !(status == 304 && body_n == 0))
         add_number(b, STR("Content-Length"), (uint64_t)body_n);
     if (!c->keep_alive)

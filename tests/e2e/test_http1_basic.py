@@ -239,6 +239,15 @@ def test_status_of_a_script(server, status):
         assert c.get("/hello.php").status == 200
 
 
+def test_205_has_an_empty_body(server, module_site):
+    """205 may have no content, which its length of 0 says (RFC 9110 15.3.6)."""
+    module_site.php("reset.php", "http_response_code(205); echo 'output';")
+    with server.conn() as c:
+        r = c.get("/reset.php")
+        assert (r.status, r.get("Content-Length"), r.body) == (205, "0", b"")
+        assert c.get("/hello.php").body == b"hello"
+
+
 @pytest.mark.parametrize("status", [204, 304])
 def test_status_without_body(server, status):
     """204 and 304 carry no body even if the script writes one."""
