@@ -411,6 +411,15 @@ unsigned dispatch_n_running(void)
     return n;
 }
 
+unsigned dispatch_n_unseen(void)
+{
+    unsigned n = 0;
+
+    for (struct worker *w = all_workers; w; w = w->next)
+        n += w->state == WORKER_BUSY && !w->req;
+    return n;
+}
+
 void dispatch_shutdown(void)
 {
     for (struct worker *w = all_workers; w; w = w->next)

@@ -48,7 +48,7 @@ void edge__check_drained(void)
 
 static void on_drain_deadline(struct timer *t)
 {
-    unsigned cut = conn_cut_all() + dispatch_n_running();
+    unsigned cut = conn_cut_all() + dispatch_n_unseen();
     if (cut)
         log_warning("the drain deadline passed: %u requests were cut", cut);
     finish(cut ? EXIT_CUT : EXIT_OK);
