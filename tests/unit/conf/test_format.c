@@ -47,7 +47,7 @@ T(values_are_shown_as_they_could_be_written)
     want(SEC_GLOBAL, "send_timeout", "1500ms", "1500ms");
     want(SEC_GLOBAL, "keepalive_timeout", "0", "0");
     want(SEC_GLOBAL, "body_memory", "65536", "64K");
-    want(SEC_GLOBAL, "body_memory", "65537", "65537");
+    want(SEC_GLOBAL, "body_memory", "65535", "65535");
     want(SEC_GLOBAL, "response_spool", "2048M", "2G");
     want(SEC_GLOBAL, "log_format", "json", "json");
     want(SEC_GLOBAL, "ping.path", "/ping", "/ping");
