@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -27,7 +28,8 @@ def workdir():
     path.chmod(0o755)
     yield path
     if not os.environ.get("APPS_KEEP"):
-        shutil.rmtree(path, ignore_errors=True)
+        subprocess.run(["chmod", "-R", "u+rwX", str(path)], check=True)  # tests lock folders
+        shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,9 @@ php-fpm, and its data and configuration for nobody.
 The tests are one story and depend on their order.
 """
 import io
+import os
 import shutil
+import subprocess
 
 import pytest
 import rawhttp
@@ -13,6 +15,36 @@ from PIL import Image
 
 import servers
 from compare import Mask
+
+# Debian's own sample pages are for root's eyes.
+PAGES = {
+    "syntax": """====== Formatting Syntax ======
+
+[[doku>DokuWiki]] supports **bold**, //italic//, __underlined__ and ''monospaced'' texts((a footnote)). See [[wiki:dokuwiki]] and
+[[nothing]], http://www.example.org, <me@example.org>, {{wiki:dokuwiki-128.png}}, {{wiki:dokuwiki-128.png?50}}, (c), "quotes", :-).
+
+===== Lists, tables, code =====
+
+  * one
+    - nested
+> quoted
+
+^ Heading ^ Other ^
+| cell  |  right |
+
+<code php>
+<?php echo "hello"; // comment ?>
+</code>
+
+<file php example.php>
+<?php echo "hello"; ?>
+</file>
+
+~~NOCACHE~~
+""",
+    "dokuwiki": "====== DokuWiki ======\n\nA wiki. {{ wiki:dokuwiki-128.png}} [[wiki:syntax|Syntax]]\n",
+    "welcome": "====== Welcome ä ======\n\n{{wiki:dokuwiki-128.png?20x20}}\n",
+}
 
 # What DokuWiki's manual tells nginx to deny; Plimsoll knows by itself.
 DENY = """
@@ -38,9 +70,13 @@ def pair(make_pair):
         # lib/plugins and lib/tpl stay links to /var/lib/dokuwiki; Debian's preload.php would lead to /etc/dokuwiki.
         servers.copy_app("/usr/share/dokuwiki", app, ignore=("preload.php",))
         shutil.copytree("/etc/dokuwiki", app / "conf", symlinks=True, ignore=shutil.ignore_patterns("*.auth.php", "apache.conf"))
-        shutil.copytree("/var/lib/dokuwiki/data", app / "data", ignore=shutil.ignore_patterns("*.xcf", "cache", "tmp", "log"))
-        for name in ("cache", "tmp", "log"):
-            (app / "data" / name).mkdir()
+        for name in ("pages/wiki", "media/wiki", "meta", "attic", "media_attic", "media_meta", "cache", "index", "locks", "tmp", "log"):
+            (app / "data" / name).mkdir(parents=True)
+        for name, text in PAGES.items():
+            (app / "data" / "pages" / "wiki" / f"{name}.txt").write_text(text)
+            os.utime(app / "data" / "pages" / "wiki" / f"{name}.txt", (1500000000, 1500000000))
+        Image.linear_gradient("L").resize((128, 128)).save(app / "data" / "media" / "wiki" / "dokuwiki-128.png")
+        os.utime(app / "data" / "media" / "wiki" / "dokuwiki-128.png", (1500000000, 1500000000))
         for name in ("_htcookiesalt", "_htcookiesalt2"):  # made by lot otherwise
             (app / "data" / "meta" / name).write_text("the tests' salt")
         (app / "conf" / "acl.auth.php").write_text("# acl\n* @ALL 1\n* @user 8\n")
@@ -54,14 +90,13 @@ def pair(make_pair):
 
 
 def password_hash(text):
-    import subprocess
     return subprocess.run(["php", "-r", "echo password_hash($argv[1], PASSWORD_BCRYPT, ['cost' => 4]);", text], check=True,
                           stdout=subprocess.PIPE, text=True).stdout
 
 
 @pytest.mark.parametrize("path", ["/", "/doku.php", "/doku.php?id=wiki:syntax", "/doku.php?id=wiki:dokuwiki", "/doku.php/wiki/welcome",
                                   "/doku.php?id=start&do=index", "/doku.php?do=recent", "/doku.php?id=wiki:syntax&do=export_raw",
-                                  "/doku.php?id=wiki:syntax&do=export_xhtml", "/doku.php?id=nothing", "/doku.php?id=start&do=login",
+                                  "/doku.php?id=wiki:syntax&do=export_xhtml", "/doku.php?id=wiki:syntax&do=export_code&codeblock=1", "/doku.php?id=nothing", "/doku.php?id=start&do=login",
                                   "/doku.php?id=wiki:syntax&do=backlink", "/doku.php?id=wiki:dokuwiki&do=media", "/feed.php",
                                   "/lib/exe/css.php?t=dokuwiki", "/lib/exe/js.php?t=dokuwiki", "/lib/exe/manifest.php", "/lib/exe/opensearch.php",
                                   "/lib/exe/fetch.php?media=wiki:dokuwiki-128.png",
