@@ -123,12 +123,16 @@ static struct str server_name(const struct req *r)
 // The client's fields. HTTP_HOST is the effective authority: an absolute-form target's, or what a trusted proxy says.
 static size_t job_fields(const struct req *r, struct job_field fields[JOB_FIELDS_MAX])
 {
+    size_t n = 0;
+
     must(r->n_fields <= JOB_FIELDS_MAX);
     for (size_t i = 0; i < r->n_fields; i++) {
+        if (r->n_redirects && (r->fields[i].id == FIELD_CONTENT_LENGTH || r->fields[i].id == FIELD_CONTENT_TYPE))
+            continue; // of a body that the first script had
         bool is_host = r->fields[i].id == FIELD_HOST && r->authority.n;
-        fields[i] = (struct job_field){r->fields[i].name, is_host ? r->authority : r->fields[i].value};
+        fields[n++] = (struct job_field){r->fields[i].name, is_host ? r->authority : r->fields[i].value};
     }
-    return r->n_fields;
+    return n;
 }
 
 static size_t encode_request(struct worker *w, struct req *r, uint64_t body_n)
@@ -140,9 +144,13 @@ static size_t encode_request(struct worker *w, struct req *r, uint64_t body_n)
 
     j.n_fields = job_fields(r, fields);
     v[JOB_QUERY_STRING] = r->query;
-    v[JOB_REQUEST_METHOD] = r->method;
-    v[JOB_CONTENT_TYPE] = req_field(r, FIELD_CONTENT_TYPE);
-    v[JOB_CONTENT_LENGTH] = r->has_body && body_n != UINT64_MAX ? number_text(length, body_n) : req_field(r, FIELD_CONTENT_LENGTH);
+    // Behind X-Accel-Redirect nothing is posted any more: the body is used up. nginx makes it a GET, too.
+    v[JOB_REQUEST_METHOD] = r->n_redirects && !r->is_head ? STR("GET") : r->method;
+    if (!r->n_redirects) {
+        bool known = r->has_body && body_n != UINT64_MAX;
+        v[JOB_CONTENT_TYPE] = req_field(r, FIELD_CONTENT_TYPE);
+        v[JOB_CONTENT_LENGTH] = known ? number_text(length, body_n) : req_field(r, FIELD_CONTENT_LENGTH);
+    }
     v[JOB_SCRIPT_NAME] = r->script_name;
     v[JOB_REQUEST_URI] = r->target;
     v[JOB_DOCUMENT_URI] = r->script_name;

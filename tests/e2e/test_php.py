@@ -491,6 +491,14 @@ def test_x_accel_redirect_to_a_script(site, start):
     assert s.fetch("/a.php", method="POST", body=b"x" * 10).status in (200, 500)
 
 
+def test_accel_redirect_after_a_post(site, start):
+    """The script behind X-Accel-Redirect sees a GET without a body: the first one used it up."""
+    site.php("a.php", "header('X-Accel-Redirect: /b.php');")
+    site.php("b.php", "echo json_encode([$_SERVER['REQUEST_METHOD'], $_SERVER['CONTENT_LENGTH'], isset($_SERVER['HTTP_CONTENT_LENGTH']),"
+                      " file_get_contents('php://input')]);")
+    assert start().fetch("/a.php", method="POST", body=b"abc").json() == ["GET", "", False, ""]
+
+
 # -- ends of scripts ---------------------------------------------------------------------------------------------------
 def test_exit(run):
     """exit ends the script with what it wrote; the worker goes on."""
