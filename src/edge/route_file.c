@@ -134,7 +134,7 @@ static enum found judge(struct look *l, struct resolved *res, struct str sub, st
     }
     if (script && path_is_php(real) && !(l->alias && l->m->alias->php != ON)) {
         fd_close(&res->fd);
-        if (!l->m->php_off)
+        if (!(reach == REACH_FRONT ? l->m->front_off : l->m->php_off))
             return plan_script(l, sub, url, path_info);
         if (reach == REACH_INDEX) { // the next one may be a page
             *l->m = before;
@@ -246,7 +246,7 @@ static enum found try_front(struct look *l)
 {
     struct str front = str_from(l->r->site->front_controller);
 
-    if (!front.n || l->alias || l->m->php_off)
+    if (!front.n || l->alias || l->m->front_off)
         return FOUND_NOTHING;
     enum found found = try_path(l, front, front, (struct str){"", 0}, REACH_FRONT);
     return found == FOUND_FOLDER ? FOUND_NOTHING : found;

@@ -26,6 +26,7 @@ extern struct route_tables route__tables;
 struct rules {
     bool internal;
     bool php_off; // for one of the paths that were matched
+    bool front_off; // the same by a rule of the file: then the front controller does not stand in either
     bool file_denied; // by a rule that holds only where a file would be sent as it is
     enum tristate buffering;
     int64_t max_body_size, read_timeout_ms, terminate_timeout_ms, expires_s; // -1 = not set

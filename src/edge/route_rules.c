@@ -114,8 +114,10 @@ unsigned route__rules_match(struct req *r, struct rules *m, struct str path, boo
         }
         if (rule->internal && !m->internal && !inside && !status)
             status = 404;
-        if (php == UNSET)
+        if (php == UNSET && rule->php != UNSET) {
             php = rule->php;
+            m->front_off |= php == OFF && !rule->builtin;
+        }
         gather(r, m, rule, glob);
     }
     m->php_off |= php == OFF;

@@ -178,6 +178,7 @@ def test_builtin_denies(site, start):
     assert r.status in (403, 404) and "RAN" not in r.text
     assert s.fetch("/wp-content/uploads/2024/pic.jpg").text == "jpg"
     assert s.fetch("/wp-content/plugins/x/y.php").text == "plugin"
+    assert s.fetch("/wp-content/uploads/2024/missing.jpg").text == "blog", "what is missing there is still WordPress' to answer"
     assert "CONFIG" not in s.fetch("/wp-config.php").text
     assert s.fetch("/some/permalink/").text == "blog"
     assert "ordpress" in s.stderr.text.lower() + s.error_log.text.lower()
