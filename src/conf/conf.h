@@ -186,7 +186,7 @@ int conf_load(const struct conf_args *args, struct conf **ret_conf, struct conf_
 struct conf *conf_free(struct conf *c);
 void conf_errors_done(struct conf_errors *e);
 
-// What was found by looking at the folder, one sentence a line (for the start message), and the warnings.
+// What was found by looking at the folder, one sentence a line, indented (for the start message). and the warnings.
 void conf_print_findings(const struct conf *c, FILE *out);
 // `plimsoll check`: every option with its effective value and origin, aligned; or as JSON.
 void conf_print_effective(const struct conf *c, bool json, FILE *out);

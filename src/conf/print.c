@@ -10,9 +10,9 @@
 void conf_print_findings(const struct conf *c, FILE *out)
 {
     for (size_t i = 0; i < c->findings.n; i++)
-        fprintf(out, "%s\n", c->findings.v[i]);
+        fprintf(out, "  %s\n", c->findings.v[i]);
     for (size_t i = 0; i < c->warnings.n; i++)
-        fprintf(out, "warning: %s\n", c->warnings.v[i]);
+        fprintf(out, "  warning: %s\n", c->warnings.v[i]);
 }
 
 // What is known of one option (or pair) of a section's object.
