@@ -292,6 +292,10 @@ static void add_field(struct buf *b, struct str name, struct str value)
 
 static void add_status_line(struct buf *b, unsigned status)
 {
+    if (status == 200) { // most answers
+        buf_add_str(b, STR("HTTP/1.1 200 OK\r\n"));
+        return;
+    }
     const char *reason = status_reason(status);
     char *p = buf_reserve(b, 64);
 
