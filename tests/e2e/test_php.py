@@ -115,6 +115,14 @@ def test_clear_env(site, start):
     assert "SECRET_THING" not in env and env["SHOWN"] == "1"
 
 
+def test_env_from_the_environment(site, start):
+    """env[NAME] = $OTHER is the server's own variable, as php-fpm's www.conf has it; empty where there is none."""
+    site.scripts()
+    s = start(env={"OUTSIDE": "x y"}, conf="[pool www]\nclear_env = yes\nenv[A] = $OUTSIDE\nenv[B] = $NOT_THERE\nenv[C] = 5$\n")
+    env = s.fetch("/echo.php").json()["env"]
+    assert env["A"] == "x y" and env["B"] == "" and env["C"] == "5$"
+
+
 def test_getallheaders(server):
     """getallheaders() has the fields with their names as sent (or in canonical case)."""
     headers = {k.lower(): v for k, v in server.fetch("/echo.php", fields={"X-Abc": "1", "Authorization": "Bearer t"}).json()["headers"].items()}
