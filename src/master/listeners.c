@@ -180,6 +180,16 @@ struct listener *listener_get_systemd(size_t n)
     return from_systemd[n];
 }
 
+struct listener *listener_get_systemd_admin(void)
+{
+    for (struct listener *l = all; l; l = l->next)
+        if (l->admin && strcmp(l->text, "systemd") == 0) {
+            l->refs++;
+            return l;
+        }
+    return NULL;
+}
+
 static bool is_taken(const struct listener *l, struct listener *const *taken, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -29,6 +29,8 @@ int listener_get(const struct conf_listen *l, bool admin, struct listener *const
                  struct listener **ret_listener, char *why, size_t why_cap);
 // systemd's n-th socket for serving (not the one named "admin"); NULL past the last.
 struct listener *listener_get_systemd(size_t n);
+// The socket that systemd named "admin"; NULL if none.
+struct listener *listener_get_systemd_admin(void);
 struct listener *listener_unref(struct listener *l);
 // Closes inherited sockets that nobody took.
 void listeners_drop_unused(void);

@@ -23,7 +23,8 @@ static int take_listeners(struct service *svc, char *why, size_t why_cap)
             svc->listeners[svc->n_listeners++] = l;
         }
     }
-    if (g->admin && listener_get(g->admin, true, NULL, 0, &svc->admin, why, why_cap) < 0)
+    svc->admin = listener_get_systemd_admin(); // as `listen`: the unit says where
+    if (!svc->admin && g->admin && listener_get(g->admin, true, NULL, 0, &svc->admin, why, why_cap) < 0)
         return EXIT_BIND;
     return 0;
 }

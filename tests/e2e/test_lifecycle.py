@@ -605,16 +605,18 @@ def test_nonsense_on_the_control_socket(site, start):
 # -- systemd -----------------------------------------------------------------------------------------------------------
 ACTIVATE = """
 import os, socket, sys
-s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()
-print(s.getsockname()[1], flush=True)
-os.dup2(s.fileno(), 3); os.set_inheritable(3, True)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')
+for fd in (20, 21):
+    s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); os.dup2(s.fileno(), fd)
+    print(s.getsockname()[1], flush=True)
+os.dup2(20, 3); os.dup2(21, 4)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2', LISTEN_FDNAMES='http:admin')
+os.closerange(20, 22)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
 def test_socket_activation(site):
-    """A socket that systemd passes (LISTEN_FDS) is served."""
+    """A socket that systemd passes (LISTEN_FDS) is served; one named admin is the admin listener, after a reload too."""
     site.scripts()
     env = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL")}
     env.setdefault("ASAN_OPTIONS", "detect_leaks=0")
@@ -622,9 +624,12 @@ def test_socket_activation(site):
         p = subprocess.Popen([sys.executable, "-c", ACTIVATE, str(BINARY), "serve", str(site.app), "--control", str(site.scratch / "c.sock"), "--root", "."],
                              stdout=subprocess.PIPE, stderr=err, text=True, env=env, start_new_session=True)
     try:
-        port = int(p.stdout.readline())
+        port, admin = int(p.stdout.readline()), int(p.stdout.readline())
         r = fetch(f"127.0.0.1:{port}", "/hello.php", deadline=DEADLINE)
         assert r.body == b"hello"
+        assert fetch(f"127.0.0.1:{admin}", "/readyz", deadline=DEADLINE).status == 200
+        assert run_cli("reload", "--control", site.scratch / "c.sock").returncode == 0
+        assert fetch(f"127.0.0.1:{admin}", "/readyz", deadline=DEADLINE).status == 200
         # The listening default (:8080) is not opened beside it, nor is the variable passed on to scripts.
         env = fetch(f"127.0.0.1:{port}", "/echo.php").json()["env"]
         assert "LISTEN_FDS" not in env and "LISTEN_PID" not in env
