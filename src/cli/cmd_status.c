@@ -58,7 +58,7 @@ static void print_process(const json_t *p, bool colour)
     const char *state = text_of(p, "state");
     const char *paint = !colour ? "" : strcmp(state, "busy") == 0 ? "\033[33m" : strcmp(state, "idle") == 0 ? "\033[32m" : "";
 
-    format_seconds(number_of(p, "uptime_s"), up, sizeof up);
+    format_seconds((long long)json_number_value(json_object_get(p, "uptime_s")), up, sizeof up);
     format_bytes(number_of(p, "peak_bytes"), peak, sizeof peak);
     printf("%-7s %7lld  %-12.12s %4lld  %s%-9s%s %6s %10lld %8s", text_of(p, "role"), number_of(p, "pid"),
            *text_of(p, "pool") ? text_of(p, "pool") : "-", number_of(p, "generation"), paint, state, *paint ? "\033[0m" : "", up,
@@ -78,7 +78,7 @@ static void print_table(const json_t *doc, bool colour)
     const json_t *one;
     size_t i;
 
-    format_seconds(number_of(doc, "uptime_s"), up, sizeof up);
+    format_seconds((long long)json_number_value(json_object_get(doc, "uptime_s")), up, sizeof up);
     printf("plimsoll %s, pid %lld, up %s, generation %lld, %s\n", text_of(doc, "version"), number_of(doc, "pid"), up,
            number_of(doc, "generation"), json_is_true(json_object_get(doc, "ready")) ? "ready" : "NOT READY");
     printf("listens on");

@@ -67,8 +67,8 @@ static const char *pool_without_worker(void)
         for (size_t k = 0; k < BOARD_PROCS_MAX && !found; k++) {
             const struct board_proc *w = &board->procs[k];
             uint32_t state = atomic_load_explicit(&w->state, memory_order_relaxed);
-            found = atomic_load_explicit(&w->role, memory_order_acquire) == BOARD_WORKER &&
-                    (state == BOARD_IDLE || state == BOARD_BUSY || state == BOARD_FINISHING) &&
+            // One that starts has a row only since it introduced itself: it is on its way to the edge.
+            found = atomic_load_explicit(&w->role, memory_order_acquire) == BOARD_WORKER && state != BOARD_LEAVING &&
                     !strncmp(w->pool, p->pool, sizeof p->pool);
         }
         if (!found)

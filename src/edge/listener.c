@@ -123,8 +123,8 @@ void listener_init(const int *fds, size_t n, int admin_fd)
 void listener_stop(bool take_waiting)
 {
     for (size_t i = 0; i < n_listeners; i++) {
-        if (listeners[i].admin)
-            continue; // what goes on during a drain stays visible
+        if (listeners[i].admin && take_waiting)
+            continue; // what goes on during the last drain stays visible; at a reload the next edge answers
         int fd = listeners[i].watch.fd;
         // The kernel has accepted those in its queue: closing now would reset them, with their requests in them.
         for (int n = 0; take_waiting && listeners[i].watch.added && n < QUEUE_ROUNDS && accept_round(&listeners[i]); n++)

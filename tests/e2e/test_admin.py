@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The admin listener and ping.path."""
+import re
+
 import pytest
 
-from harness import StartFailed, wait_until
+from harness import StartFailed, run_cli, wait_until
 from rawhttp import build, fetch
 
 
@@ -61,6 +63,25 @@ def test_status(server, module_site):
     assert all({"pid", "role", "state", "generation"} <= set(p) for p in server.status()["processes"] if p["role"] == "worker")
     go.touch()
     assert c.response().status == 200
+
+
+def test_status_tells_the_uptime(server):
+    """The table's "up" is the JSON's uptime_s."""
+    wait_until(lambda: server.status()["uptime_s"] >= 1, what="a second")
+    text = run_cli("status", "--control", server.control).stdout
+    up = re.search(r", up (\d+)s,", text)
+    assert up and int(up[1]) >= 1, text
+    assert re.search(r"^master .* [1-9]\d*[smhd] ", text, re.M), text
+
+
+def test_ready_through_reloads(site, start):
+    """A probe never sees 503, nor a closed connection, because of a reload."""
+    site.scripts()
+    s = start()
+    for _ in range(8):
+        assert run_cli("reload", "--control", s.control).returncode == 0
+        for _ in range(10):
+            assert fetch(s.admin, "/readyz").status == 200
 
 
 def test_health(server):
