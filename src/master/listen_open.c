@@ -112,7 +112,7 @@ static const char *hint(const struct conf_listen *l, int error)
                           : "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE";
     case EADDRINUSE:
         return l->is_unix ? "; another server answers there"
-                          : "; another program listens there ('ss -ltnp' tells which), or choose another with --listen";
+                          : "; another program listens there ('ss -ltnp' tells which), or choose another address";
     case EADDRNOTAVAIL:
         return "; this machine has no such address";
     case ENOENT:
