@@ -37,11 +37,6 @@ static int make_spec(const struct conf_pool *c)
     struct passwd *pw = geteuid() == 0 && c->uid != (uid_t)-1 ? getpwuid(c->uid) : NULL;
 
     n = add_pairs(pairs, n, POOL_ENV, &c->env);
-    for (size_t i = 0; i < n; i++) // php-fpm's env[HOSTNAME] = $HOSTNAME
-        if (pairs[i].value[0] == '$') {
-            const char *value = getenv(pairs[i].value + 1);
-            pairs[i].value = value ? value : "";
-        }
     n = add_pairs(pairs, n, POOL_VALUE, &c->php_value);
     n = add_pairs(pairs, n, POOL_FLAG, &c->php_flag);
     n = add_pairs(pairs, n, POOL_ADMIN_VALUE, &c->php_admin_value);
