@@ -209,7 +209,8 @@ int listener_get(const struct conf_listen *conf, bool admin, struct listener *co
             return 0;
         }
     }
-    int fd = conf->is_unix ? listen_unix(conf->path, 0666) : listen_inet(conf->host, conf->port);
+    // Whoever is in front may connect as any user; what is running here is for the server's own user and group to see.
+    int fd = conf->is_unix ? listen_unix(conf->path, admin ? 0660 : 0666) : listen_inet(conf->host, conf->port);
     if (fd < 0) {
         listen_explain(conf, fd, why, why_cap);
         return fd;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The admin listener and ping.path."""
+import os
 import re
 
 import pytest
@@ -160,3 +161,8 @@ def test_admin_on_loopback_checks_the_host(site, start):
     s = start(admin="127.0.0.1:0")
     r = fetch(s.admin, "/status", host="evil.example", fields=[("Origin", "http://evil.example")])
     assert r.status in (200, 403, 421) and "Access-Control-Allow-Origin" not in r
+
+
+def test_admin_socket_is_for_its_owner_and_group(server):
+    """A unix admin socket can't be opened by other users."""
+    assert os.stat(server.ready["admin"].removeprefix("unix:")).st_mode & 0o777 == 0o660
