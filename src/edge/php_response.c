@@ -12,6 +12,8 @@
 #include "http/fields.h"
 #include "ipc/job.h"
 
+#define INFORMS_MAX 64 // 1xx answers a request
+
 // One line "Name: value". Returns false (and says so in the log) if it is not sound.
 static bool split_line(struct req *r, struct str line, struct field *ret)
 {
@@ -54,6 +56,9 @@ static struct field *read_block(struct req *r, const char *block, size_t n, size
 void php_response_inform(struct req *r, unsigned status, const char *block, size_t n)
 {
     size_t count;
+
+    if (r->n_informs++ >= INFORMS_MAX)
+        return; // hints are only hints, and each costs memory until the request ends
     const struct field *fields = read_block(r, block, n, &count);
     req_inform(r, status, fields, count);
 }

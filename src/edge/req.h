@@ -96,6 +96,7 @@ struct req {
     int64_t file_size;
     int64_t file_mtime_s, file_mtime_ns;
     unsigned n_redirects;        // internal ones (X-Accel-Redirect), bounded
+    unsigned n_informs;          // 1xx answers of its script, bounded
     int64_t max_body_size;       // effective; 0 = none
     bool buffering;              // request_buffering, effective
     unsigned read_timeout_ms, terminate_timeout_ms; // effective

@@ -438,6 +438,17 @@ def test_head_runs_the_script(server, module_site):
         assert c.get("/hello.php").body == b"hello"
 
 
+def test_early_hints_are_bounded(site, start):
+    """A script that sends early hints without end gets some of them out, and its answer."""
+    site.php("hints.php", "for ($i = 0; $i < 500; $i++) { header(\"Link: </$i>\"); headers_send(103); } header_remove(); echo 'end';")
+    with start().conn() as c:
+        c.send(build("GET", "/hints.php"))
+        hints = 0
+        while (head := c.head()).status == 103:
+            hints += 1
+        assert head.status == 200 and 0 < hints <= 100
+
+
 # -- X-Sendfile, X-Accel-Redirect --------------------------------------------------------------------------------------
 def test_x_sendfile(server, module_site):
     """X-Sendfile answers with the file: range, conditionals; the script's own type and disposition stay; its body is dropped."""
