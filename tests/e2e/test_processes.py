@@ -67,6 +67,8 @@ def test_request_that_no_worker_read_goes_to_another(site, start):
     stopped = s.pids("worker")
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
+    # Only a worker that has stopped can't read the request any more.
+    wait_until(lambda: all(stat_of(pid)["state"] == "T" for pid in stopped), what="the workers' stop")
     with s.conn(deadline=DEADLINE) as c:
         c.send(build("GET", "/hello.php"))
         wait_until(lambda: any(p["state"] == "busy" for p in s.processes("worker")), what="the request is given to a worker")
