@@ -9,7 +9,7 @@ import re
 import sys
 
 # Folder -> folders it may include from (itself is allowed always). Two processes never include each other.
-SUBJECTS = {"conf", "ipc", "http"}
+SUBJECTS = {"conf", "ipc", "http", "mem", "advice", "report"}
 GROUND = {"base", "tbl"}
 MAY_USE = {
     "tbl": set(),
@@ -17,12 +17,19 @@ MAY_USE = {
     "http": GROUND,
     "ipc": GROUND,
     "conf": GROUND,
+    "mem": GROUND,
+    "advice": GROUND | {"mem", "conf"},
+    "report": GROUND | {"mem", "advice"},
     "php": GROUND | {"http", "ipc"},
     "mold": GROUND | {"ipc", "php", "worker"},  # the mold forks into a worker: worker.h is that function
     "worker": GROUND | {"ipc", "http", "php"},
     "edge": GROUND | SUBJECTS,
     "master": GROUND | SUBJECTS | {"edge"},  # the master forks into an edge: edge/edge.h only
     "cli": GROUND | SUBJECTS | {"master", "edge"},  # master/master.h, and what prints reference pages
+    # The static executable plimsoll-xray: xray, watch and tune; it needs no more than libc and jansson.
+    "xray": GROUND | {"mem", "advice", "report", "watch", "tune"},
+    "watch": GROUND | {"mem", "advice", "report"},
+    "tune": GROUND | {"mem", "advice"},
 }
 # Where a folder may see only some headers of another.
 ONLY = {
@@ -30,6 +37,9 @@ ONLY = {
     ("mold", "worker"): {"worker/worker.h"},
     ("cli", "master"): {"master/master.h"},
     ("cli", "edge"): {"edge/metrics.h"},
+    ("advice", "conf"): {"conf/ini.h"},  # reads php-fpm's and PHP's files
+    ("xray", "watch"): {"watch/watch.h"},
+    ("xray", "tune"): {"tune/tune.h"},
 }
 PHP_HEADER = re.compile(r"^(php|SAPI|zend|main/|Zend/|ext/|TSRM)", re.A)
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -11,7 +11,8 @@ libphp8.2-embed php8.2-dev php8.2-opcache"
 test_set="clang libclang-rt-14-dev llvm-14 clang-format libcmocka-dev python3-pytest python3-requests python3-pil git curl
 php8.2-cli php8.2-fpm nginx-light php8.2-mysql php8.2-xml php8.2-mbstring php8.2-intl php8.2-gd php8.2-curl php8.2-zip
 mariadb-server wordpress wordpress-theme-twentytwentythree dokuwiki phpmyadmin
-php-symfony-framework-bundle php-symfony-twig-bundle php-symfony-yaml php-symfony-dotenv brotli zstd iproute2 procps"
+php-symfony-framework-bundle php-symfony-twig-bundle php-symfony-yaml php-symfony-dotenv brotli zstd iproute2 procps
+caddy golang-1.19-go runsc user-mode-linux php8.2-apcu prometheus chromium busybox-static"
 bench_set="php8.2-cli php8.2-fpm php8.2-mysql nginx-light apache2 libapache2-mod-php8.2 wrk python3 python3-requests
 mariadb-server wordpress wordpress-theme-twentytwentythree"
 
