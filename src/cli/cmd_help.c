@@ -46,6 +46,11 @@ static int run(struct conf_args *args, int argc, char **argv)
                 near ? near : "", near ? "'?" : "");
         return EXIT_USAGE;
     }
+    if (c->raw && c != &cmd_help) { // plimsoll-xray's commands know their own options
+        static char option[] = "--help";
+        char *ask[] = {option, NULL};
+        return c->run(args, 1, ask);
+    }
     print_command_help(c, stdout);
     return EXIT_DONE;
 }

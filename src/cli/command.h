@@ -19,7 +19,7 @@ struct command {
     int (*run)(struct conf_args *args, int argc, char **argv);
 };
 
-extern const struct command cmd_serve, cmd_check, cmd_reload, cmd_stop, cmd_status, cmd_help;
+extern const struct command cmd_serve, cmd_check, cmd_reload, cmd_stop, cmd_status, cmd_xray, cmd_watch, cmd_tune, cmd_help;
 extern const struct command *const commands[];
 extern const size_t n_commands;
 

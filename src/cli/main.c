@@ -7,7 +7,8 @@
 
 #include "cli/command.h"
 
-const struct command *const commands[] = {&cmd_serve, &cmd_check, &cmd_reload, &cmd_stop, &cmd_status, &cmd_help};
+const struct command *const commands[] = {&cmd_serve, &cmd_check, &cmd_reload, &cmd_stop, &cmd_status,
+                                          &cmd_xray,  &cmd_watch, &cmd_tune,   &cmd_help};
 const size_t n_commands = sizeof commands / sizeof *commands;
 char **arg_argv;
 
@@ -21,7 +22,7 @@ const struct command *find_command(const char *name)
 
 const char *nearest_command(const char *name)
 {
-    // The first letters are enough for five words: "stat" is status, "start" and "run" are what others call serve.
+    // The first letters are enough for these words: "stat" is status, "start" and "run" are what others call serve.
     static const struct {
         const char *word, *command;
     } others[] = {{"start", "serve"}, {"run", "serve"},      {"server", "serve"},
