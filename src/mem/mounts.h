@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The file systems in memory that a container has mounted, and how full they are.
+//
+// Read from PID/mountinfo below a descriptor of /proc; opened beneath the container's root; a file system mounted several times
+// (bind mounts) counts once, by st_dev. Kept descriptors are O_PATH: no read right is needed, and mounts_close() lets go of them.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define MOUNTS_MAX 48
+#define MOUNT_PATH 128
+
+enum mount_kind {
+    MOUNT_TMPFS,
+    MOUNT_RAMFS,    // no size, no limit: walked
+    MOUNT_DEVTMPFS, // shared by all containers that mount it; charged to whoever made the nodes
+    MOUNT_OVERLAY,  // its upper directory lies on a tmpfs
+    MOUNT_HUGETLB,  // noted only: hugetlb pages are outside of the cgroup's usage
+    MOUNT_SENTRY,   // gVisor's root: writes stay in the sandbox's memory
+};
+const char *mount_kind_name(enum mount_kind kind);
+
+struct mount {
+    enum mount_kind kind;
+    dev_t dev;
+    bool dev_real;         // dev is st_dev (else mountinfo's numbers)
+    bool shadowed;         // another mount lies over it: can't be opened, its size isn't known
+    bool sized;            // statvfs tells its size
+    int fd;                // O_PATH, -1 where it can't be opened
+    int error;             // errno of the open or statvfs, 0
+    int64_t used;          // bytes, by statvfs; by the walk where !sized; -1: not known
+    int64_t inodes;        // in use; -1: not known
+    int64_t size;          // its own limit, bytes; 0: none
+    int64_t max_inodes;    // 0: none
+    char path[MOUNT_PATH]; // where the container sees it; the shortest of several
+};
+
+struct mounts {
+    int n, dropped;
+    struct mount m[MOUNTS_MAX];
+};
+
+// One line of mountinfo, in place: octal escapes resolved. 0 or -EINVAL.
+struct mount_line {
+    int id, parent;
+    unsigned major, minor;
+    char *root, *path, *type, *source, *super; // into the line
+};
+int mounts_parse_line(char *line, struct mount_line *ret);
+
+// The upperdir of an overlay's super options into out ("" if it has none or doesn't fit).
+void mounts_upperdir(const char *super, char *out, size_t size);
+
+// Reads mountinfo and opens what is in memory. proc_pid: descriptor of /proc/PID; root: of the container's /. m is filled anew;
+// descriptors of mounts that are still there are kept. scratch: at least 64 KiB. 0 or -errno (m is then as it was).
+int mounts_read(int proc_pid, int root, char *scratch, size_t size, struct mounts *m);
+void mounts_init(struct mounts *m);
+void mounts_close(struct mounts *m);
+
+// statvfs of each. No open, no allocation.
+void mounts_measure(struct mounts *m);
+int mounts_find_dev(const struct mounts *m, dev_t dev); // -1

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory in shmem objects that lie in no directory: shared anonymous mappings (OPcache, APCu), SysV segments, memfds, and deleted
+// files that are still open or mapped. Unique by device and inode.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SEGMENTS_MAX 256
+#define SEGMENT_NAME 64
+
+enum segment_kind {
+    SEGMENT_SHARED_ANON, // mmap(MAP_SHARED|MAP_ANONYMOUS): "/dev/zero (deleted)"
+    SEGMENT_SYSV,
+    SEGMENT_MEMFD,
+    SEGMENT_DELETED, // a deleted file on a file system in memory
+};
+const char *segment_kind_name(enum segment_kind kind);
+
+struct segment {
+    enum segment_kind kind;
+    dev_t dev;
+    ino_t ino;
+    pid_t owner;     // the first process seen with it; 0: none
+    int32_t holders; // processes that map it or have it open
+    int64_t bytes;   // resident; -1: not known
+    int64_t pss;     // sum of what processes map of it, shared out; -1: not known
+    int64_t size;    // of the mapping or the file
+    bool estimate;   // bytes comes from page tables of processes, not from the object
+    bool open;       // through a descriptor
+    bool mapped;
+    uint32_t seen;           // round
+    char name[SEGMENT_NAME]; // the end of its path, without " (deleted)"
+};
+
+struct segments {
+    int n, dropped;
+    uint32_t round;
+    bool complete;  // every process could be looked at
+    int32_t unseen; // processes whose maps or descriptors may not be read
+    struct segment s[SEGMENTS_MAX];
+};
+
+void segments_init(struct segments *g);
+void segments_begin(struct segments *g); // a round: marks all as not seen
+void segments_end(struct segments *g);   // drops what wasn't seen
+// Finds or makes the segment; NULL where the table is full (dropped is counted).
+struct segment *segments_get(struct segments *g, enum segment_kind kind, dev_t dev, ino_t ino);
+
+// One line of /proc/PID/maps (or a head line of smaps), in place. 0 or -EINVAL. path "" for anonymous memory.
+struct map_line {
+    uint64_t start, end, offset;
+    char perms[5];
+    unsigned major, minor;
+    uint64_t ino;
+    char *path; // into the line
+};
+int segments_parse_map(char *line, struct map_line *ret);
+// Is this mapping of a shmem object outside all directories? (memory only: by its path)
+bool segments_kind_of(const char *path, enum segment_kind *ret);
+
+// Adds what a process maps. Sizes come from map_files where that may be followed, else from smaps. in_memory(dev, arg) tells
+// whether a deleted file lies in memory. 0 or -errno (-EACCES: not ours to see).
+int segments_read_maps(struct segments *g, int proc_pid, pid_t pid, bool (*in_memory)(dev_t dev, void *arg), void *arg,
+                       char *scratch, size_t size);
+// SysV segments of this IPC namespace, mapped by no process or seen by is_ours(pid, arg) as their maker's. 0 or -errno.
+int segments_read_sysv(struct segments *g, int proc, bool (*is_ours)(pid_t pid, void *arg), void *arg, char *scratch,
+                       size_t size);
+
+int64_t segments_sum(const struct segments *g, enum segment_kind kind); // bytes known
