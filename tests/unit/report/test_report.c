@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../claim.h"
+#include "base/fdio.h"
+#include "sample_input.h"
+
+static char *written(const struct report_input *in)
+{
+    int fd = memfd_create("report", MFD_CLOEXEC);
+    assert_int_equal(report_write(fd, in), 0);
+    off_t n = lseek(fd, 0, SEEK_END);
+    char *html = calloc(1, (size_t)n + 1);
+    assert_int_equal(pread(fd, html, (size_t)n, 0), n);
+    close(fd);
+    return html;
+}
+
+T(a_report_has_every_panel_and_nothing_that_runs_or_loads)
+{
+    struct report_input in = sample_input();
+    char *html = written(&in);
+
+    static const char *const ids[] = {"time", "fixes", "treemap", "ledger", "directories", "processes", "others", "notes"};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        char section[64];
+        snprintf(section, sizeof section, "<section id=\"%s\">", ids[i]);
+        assert_non_null(strstr(html, section));
+    }
+    assert_null(strstr(html, "<script"));
+    assert_null(strstr(html, "http:"));
+    assert_null(strstr(html, "https:"));
+    assert_null(strstr(html, "src="));
+    assert_non_null(strstr(html, "&lt;script&gt;alert(1)"));
+    assert_non_null(strstr(html, "97 % of all growth"));
+    free(html);
+}
+
+T(a_report_of_nothing_is_a_page_without_panels)
+{
+    struct report_input in = {.target = "nothing"};
+    char *html = written(&in);
+
+    assert_null(strstr(html, "<section"));
+    assert_non_null(strstr(html, "undecided"));
+    assert_non_null(strstr(html, "</html>"));
+    free(html);
+}
+
+T(samples_that_know_little_make_a_picture_all_the_same)
+{
+    struct mem_sample rows[3] = {{.t = 0}, {.t = NAN}, {.t = 2}};
+    struct report_input in = {.target = "gVisor", .rows = rows, .n_rows = 3};
+
+    mem_set(&rows[0], MEM_usage, 1000);
+    mem_set(&rows[2], MEM_usage, 3000);
+    char *html = written(&in);
+    assert_non_null(strstr(html, "<section id=\"time\">"));
+    assert_null(strstr(html, "nan"));
+    assert_null(strstr(html, "inf"));
+    free(html);
+}
+
+T(a_write_that_fails_is_told)
+{
+    struct report_input in = sample_input();
+    assert_int_equal(report_write(-1, &in), -EBADF);
+}
+
+CLAIMS(C(a_report_has_every_panel_and_nothing_that_runs_or_loads), C(a_report_of_nothing_is_a_page_without_panels),
+       C(samples_that_know_little_make_a_picture_all_the_same), C(a_write_that_fails_is_told))
