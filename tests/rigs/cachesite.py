@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The founding incident's site in a box: Caddy before php-fpm, pages kept for ever as files on a tmpfs (site/store.php)."""
+import pathlib
+import sys
+
+from . import group
+from .lines import Running, until
+
+SITE = pathlib.Path(__file__).resolve().parent / "site"
+STORE = "/app/var/cache/prod/http_cache"
+TMPFS = ("/app/var/cache size=2g,mode=1777", "/dev/shm size=64m,mode=1777")
+OPCACHE = "/usr/lib/php/20220829/opcache.so"
+FPM = "/usr/sbin/php-fpm8.2"
+
+
+def needs():
+    """What is missing on this machine; None if nothing."""
+    for path in (FPM, OPCACHE, "/usr/bin/caddy"):
+        if not pathlib.Path(path).exists():
+            return f"{path} is not installed"
+    return None
+
+
+class Site:
+    """Starts the servers in `box`. charged: their programs are the group's page cache, as an image's are a container's (they stall);
+    else they are somebody else's and the group is killed from."""
+
+    def __init__(self, box, charged=True, fpm_conf=None):
+        self.box = box
+        box.write("/app/public/index.php", (SITE / "index.php").read_text())
+        box.write("/app/src/store.php", (SITE / "store.php").read_text())
+        box.write("/app/Caddyfile", (SITE / "Caddyfile").read_text())
+        box.write("/app/fpm.conf", fpm_conf or (SITE / "fpm.conf").read_text())
+        env, fpm, caddy, opcache = {"HOME": "/tmp"}, FPM, "/usr/bin/caddy", OPCACHE
+        if charged:
+            env |= box.install(FPM, "/usr/bin/caddy", OPCACHE)
+            fpm, caddy, opcache = "/app/bin/php-fpm8.2", "/app/bin/caddy", "/app/lib/opcache.so"
+        self.fpm = box.run([fpm, "-n", "-F", "-y", "/app/fpm.conf", "-d", f"zend_extension={opcache}",
+                            "-d", "opcache.memory_consumption=32"], level="docker", env=env, name="php-fpm")
+        self.fpm.wait("ready to handle connections", 20)
+        self.caddy = box.run([caddy, "run", "--config", "/app/Caddyfile", "--adapter", "caddyfile"], level="docker", env=env, name="caddy")
+        self.caddy.wait("serving initial configuration", 20)
+
+    def load(self, rate, duration, path="/page/{n}", timeout=10, max_in_flight=64):
+        """The client, outside the group."""
+        here = pathlib.Path(__file__).resolve().parent
+        url = f"http://127.0.0.1:8080{path}"
+        command = ["nsenter", "-t", str(self.box.init), "-n", "--", sys.executable, str(here / "loadgen.py"), url, "--rate", str(rate),
+                   "--duration", str(duration), "--timeout", str(timeout), "--max-in-flight", str(max_in_flight)]
+        running = Running(command, "load")
+        self.box.children.append(running)
+        return running
