@@ -16,6 +16,8 @@ static int run(struct conf_args *args, int argc, char **argv)
     struct conf *conf;
 
     if (conf_load(args, &conf, &errors) != 0) {
+        if (args->json)
+            conf_print_errors(&errors, stdout);
         print_errors(&errors);
         conf_errors_done(&errors);
         return EXIT_CONF;

@@ -210,6 +210,14 @@ static json_t *json_list(const struct conf_list *list)
     return a;
 }
 
+void conf_print_errors(const struct conf_errors *e, FILE *out)
+{
+    json_t *all = json_pack("{s:s, s:o}", "schema", "plimsoll.check/1", "errors", json_list(&e->lines));
+    json_dumpf(all, out, JSON_INDENT(2));
+    fprintf(out, "\n");
+    json_decref(all);
+}
+
 static void print_json(const struct conf *c, FILE *out)
 {
     json_t *sites = json_array(), *pools = json_array(), *routes = json_array();

@@ -146,6 +146,8 @@ static struct open_section open_section(struct load *l, const struct conf_file *
     }
     struct open_section os = {.section = section_words[w].section};
     os.index = os.section == SEC_GLOBAL ? 0 : add_object(l, os.section, name);
+    if (os.section == SEC_SITE)
+        l->conf->sites[os.index].line = it->line;
     os.title = name ? arena_printf(&l->conf->arena, "%s %s", it->key, name).p : it->key;
     return os;
 }

@@ -89,8 +89,9 @@ static void check_server_names(struct load *l)
                         conf__error(l, "%s: '%s' is [site %s]'s already", where, s, c->sites[k].name);
         }
         if (i > 0 && !names->n)
-            conf__error(l, "%s: [site %s] needs server_name: only the first site may go without; _ stands for every other host",
-                        c->file, c->sites[i].name);
+            conf__error(l,
+                        "%s:%u: [site %s] needs server_name: only the first site may go without; _ stands for every other host",
+                        c->file, c->sites[i].line, c->sites[i].name);
     }
 }
 

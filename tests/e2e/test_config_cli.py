@@ -192,6 +192,18 @@ def test_all_errors_at_once(site, conf):
         assert f"test.conf:{line}" in r.stderr
 
 
+def test_errors_as_json(site, conf):
+    """check --json says what is refused as JSON too, each with its line; a site that lacks its name included."""
+    site.scripts()
+    for text, line, word in (("[global]\nnonsense = 1\n", 2, "nonsense"),
+                             ("[site a]\nserver_name = a.test\n[site b]\nindex = index.php\n", 3, "server_name")):
+        r = check(site, "--json", "-c", conf(text))
+        assert r.returncode == 3
+        told = json.loads(r.stdout)
+        assert told["schema"] == "plimsoll.check/1" and len(told["errors"]) == 1
+        assert f"test.conf:{line}:" in told["errors"][0] and word in told["errors"][0]
+
+
 def test_unreadable_file(site):
     """A configuration file that is not there or can't be read is refused by name, exit 3."""
     site.scripts()
