@@ -46,16 +46,16 @@ struct conf_pool {
     char *user, *group; // as given, or found from the folder's owner; NULL when not started as root
     uid_t uid;          // resolved; (uid_t)-1 = keep the caller's
     gid_t gid;
-    unsigned workers;                      // pm.max_children; already resolved, >= 1
-    unsigned max_requests;                 // pm.max_requests; 0 = never recycle
-    unsigned queue;                        // requests that may wait for a worker
-    unsigned queue_timeout_ms;             // how long one may wait
-    unsigned read_timeout_ms;              // silence of a worker before 504; 0 = none
+    unsigned workers;            // pm.max_children; already resolved, >= 1
+    unsigned max_requests;       // pm.max_requests; 0 = never recycle
+    unsigned queue;              // requests that may wait for a worker
+    unsigned queue_timeout_ms;   // how long one may wait
+    unsigned read_timeout_ms;    // silence of a worker before 504; 0 = none
     unsigned request_terminate_timeout_ms; // whole request; 0 = none
     bool clear_env;
     bool no_new_privs;
     bool catch_workers_output;
-    bool dumpable;                     // process.dumpable
+    bool dumpable; // process.dumpable
     int64_t rlimit_files, rlimit_core; // -1 = leave; RLIM_INFINITY as INT64_MAX
     char *php_ini;                     // file or folder, NULL = found (see README)
     struct conf_pairs env, php_value, php_flag, php_admin_value, php_admin_flag;
@@ -63,7 +63,7 @@ struct conf_pool {
 
 struct conf_route {
     char *name;
-    char *site;            // NULL = every site
+    char *site; // NULL = every site
     struct conf_list path; // globs; a path matches if one of them does
     enum tristate php;
     bool deny;
@@ -102,7 +102,7 @@ struct conf_site {
 };
 
 struct conf_listen {
-    char *text; // as given
+    char *text;    // as given
     bool is_unix;
     char *path;    // unix
     char *host;    // NULL = any address
@@ -112,11 +112,11 @@ struct conf_listen {
 struct conf_global {
     struct conf_listen *listen;
     size_t n_listen;
-    char *pid;                 // NULL = none
-    char *control;             // socket path; NULL = off
+    char *pid;     // NULL = none
+    char *control; // socket path; NULL = off
     struct conf_listen *admin; // NULL = off
     bool admin_allow_remote;
-    int ready_fd;    // -1 = none
+    int ready_fd; // -1 = none
     char *error_log; // FILE or "-"
     int log_level;   // enum log_level
     enum log_format log_format;
@@ -127,7 +127,7 @@ struct conf_global {
     unsigned shutdown_timeout_ms;
     struct conf_cidrs trusted_proxies;
     char *spool_dir;
-    char *plimsoll_php;              // path of the binary
+    char *plimsoll_php; // path of the binary
     char *ping_path, *ping_response; // NULL = off
     unsigned max_connections;
     size_t request_line_max, header_max;
@@ -146,10 +146,10 @@ struct conf {
     struct conf_site *sites;
     size_t n_sites; // >= 1; sites[0] is the default site
     struct conf_pool *pools;
-    size_t n_pools;            // >= 1
+    size_t n_pools; // >= 1
     struct conf_route *routes; // the file's in order, then the built-in ones
     size_t n_routes;
-    char *file;                  // the file read, NULL = none
+    char *file; // the file read, NULL = none
     struct conf_origin *origins; // where each value came from, for `plimsoll check`
     size_t n_origins;
     struct conf_list findings; // sentences: what looking at the folder and the machine found
@@ -162,8 +162,8 @@ struct conf_args {
     const char *dir;  // DIR or NULL = "."
     const char *file; // -c or NULL
     struct conf_pairs flags;
-    char **environ;  // the environment to look in; NULL = none
-    char *cwd;       // what relative paths given here are relative to; NULL = the current folder at load
+    char **environ; // the environment to look in; NULL = none
+    char *cwd;      // what relative paths given here are relative to; NULL = the current folder at load
     bool json, help; // of the command itself
 };
 

@@ -210,7 +210,8 @@ static void set_dir(struct load *l, struct conf_site *site, unsigned index, cons
             site->dir = conf__path_join(&c->arena, l->cwd, ".");
             found(l, SEC_SITE, index, "dir", "the current folder");
         } else {
-            conf__error(l, "%s: [site %s] needs dir, the application's folder, or an absolute root", c->file, site->name);
+            conf__error(l, "%s:%u: [site %s] needs dir, the application's folder, or an absolute root", c->file, site->line,
+                        site->name);
             site->dir = NULL;
             return;
         }

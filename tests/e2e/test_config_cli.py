@@ -196,7 +196,7 @@ def test_errors_as_json(site, conf):
     """check --json says what is refused as JSON too, each with its line; a site that lacks its name included."""
     site.scripts()
     for text, line, word in (("[global]\nnonsense = 1\n", 2, "nonsense"),
-                             ("[site a]\nserver_name = a.test\n[site b]\nindex = index.php\n", 3, "server_name")):
+                             ("[site a]\nserver_name = a.test\n[site b]\ndir = /tmp\n", 3, "server_name")):
         r = check(site, "--json", "-c", conf(text))
         assert r.returncode == 3
         told = json.loads(r.stdout)
