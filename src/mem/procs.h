@@ -8,10 +8,11 @@
 
 #define PROC_ROLES(X)                                                                                                            \
     X(OTHER, "process")                                                                                                          \
-    X(FRANKENPHP, "frankenphp") X(CADDY, "caddy") X(FPM_MASTER, "php-fpm master") X(FPM_WORKER, "php-fpm pool")                  \
-        X(APACHE, "apache") X(NGINX, "nginx") X(ROADRUNNER, "roadrunner") X(GO, "go") X(PHP_CLI, "php")                          \
-            X(PLIMSOLL_MASTER, "plimsoll master") X(PLIMSOLL_EDGE, "plimsoll edge") X(PLIMSOLL_MOLD, "plimsoll mold")            \
-                X(PLIMSOLL_WORKER, "plimsoll worker") X(XRAY, "plimsoll-xray")
+    X(FRANKENPHP, "frankenphp")                                                                                                  \
+    X(CADDY, "caddy") X(FPM_MASTER, "php-fpm master") X(FPM_WORKER, "php-fpm pool") X(APACHE, "apache") X(NGINX, "nginx")        \
+        X(ROADRUNNER, "roadrunner") X(GO, "go") X(PHP_CLI, "php") X(PLIMSOLL_MASTER, "plimsoll master")                          \
+            X(PLIMSOLL_EDGE, "plimsoll edge") X(PLIMSOLL_MOLD, "plimsoll mold") X(PLIMSOLL_WORKER, "plimsoll worker")            \
+                X(XRAY, "plimsoll-xray")
 enum proc_role {
 #define X(id, name) ROLE_##id,
     PROC_ROLES(X)
@@ -25,8 +26,10 @@ const char *proc_role_name(enum proc_role role);
 enum sight { SIGHT_FULL, SIGHT_DOCKER, SIGHT_NONE };
 const char *sight_name(enum sight sight); // "full", "docker", "none"
 
-// What the anonymous memory of a process is; every part in bytes of resident private memory.
+// What the anonymous memory of a process is, in bytes of resident memory. A page shared with a forked parent or child counts by
+// its share, so that php_heap + native + go_heap + stacks + jit = total, and total = pss_anon (rss_anon where that isn't known).
 struct proc_split {
+    int64_t total;
     int64_t php_heap;      // ZendMM chunks and huge blocks, resident
     int64_t php_heap_live; // the part of it that ZendMM has handed out (pages in use); -1: not told
     int64_t native;        // [heap] and other anonymous mappings
@@ -52,5 +55,9 @@ struct proc_info {
     bool split_known;
     struct proc_split split;
     int64_t text;         // resident file mappings that are executable; -1: not known
+    bool visible;         // its maps may be read
+    bool heap_exact;      // ZendMM's own count of bytes agrees with the chunks found
+    int32_t php_heaps;    // ZendMM heaps: threads with PHP under ZTS; 0: none or not known
+    int64_t php_bytes;    // address space of ZendMM's chunks and huge blocks = memory_get_usage(true); -1: not known
     int64_t memory_limit; // PHP's, from the running process or its server's configuration; -1: not known, 0: none
 };

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// PHP's heap in a foreign process, exactly: ZendMM's chunks found by their headers, its huge blocks by its own list.
+//
+// ZendMM takes memory in chunks of 2 MiB at addresses divisible by 2 MiB; each begins with a pointer to its heap and the next and
+// previous chunk of a ring; the heap lies in its first chunk, at 0x40, and names that chunk. The kernel merges chunks and
+// malloc's memory into one mapping, so mappings tell nothing. PHP 8.1 to 8.5, NTS and ZTS (a heap a thread). Everything read is
+// hostile: every pointer must lie in one of the spans given, every loop is bounded.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mem/proc_maps.h"
+
+#define CHUNKS_HEAPS 256 // threads with a heap; the rest counts as native
+
+struct chunks {
+    int32_t heaps;
+    int32_t chunks;            // in rings and cached
+    int32_t huge;              // huge blocks
+    int64_t bytes;             // of chunks and huge blocks: what memory_get_usage(true) says, over all heaps
+    int64_t live;              // pages handed out and huge blocks
+    int64_t limit;             // memory_limit in force, the lowest of the heaps'; -1: not known, 0: none
+    bool exact;                // each heap's own count of bytes agrees with what was found
+    struct map_pages resident; // filled where a pagemap is given
+};
+
+// mem: descriptor of PID/mem; pagemap: of PID/pagemap or -1; maps: of the same process, just read.
+// span_resident: where not NULL, maps->n entries to which the resident bytes of PHP's memory in each span are added.
+// 0, -ESRCH (it is gone), -EIO (nothing could be read), -EACCES.
+int chunks_read(int mem, int pagemap, const struct proc_maps *maps, struct map_pages *span_resident, struct chunks *ret);
