@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "advice/finding.h"
+
+#include <string.h>
+
+#include "../claim.h"
+#include "advice_tree.h"
+
+#define MIB (1024.0 * 1024)
+#define H60 "00112233445566778899aabbccddeeff00112233445566778899aabbccdd"
+
+static struct judge_report growing(enum mem_cause cause, enum mem_line line, double total, double part)
+{
+    struct judge_report j = {
+        .verdict = VERDICT_GROWING, .cause = cause, .span = 600, .stall_known = true, .stall_lo = 1500, .stall_hi = 2400};
+    j.bytes_per_min = (struct judge_growth){total * 0.9, total, total * 1.1};
+    j.line[LINE_TOTAL] = (struct judge_line){.known = true, .bytes_per_min = j.bytes_per_min};
+    j.line[line] =
+        (struct judge_line){.known = true, .bytes = (int64_t)(100 * MIB), .bytes_per_min = {part * 0.9, part, part * 1.1}};
+    return j;
+}
+
+T(the_sentence_names_place_rate_share_cause_and_time_left)
+{
+    struct tree t;
+    tree_make(&t);
+    tree_add(&t, "app/var/cache/prod/http_cache/md/ab/cd/" H60, 10);
+    tree_add(&t, "app/var/cache/prod/http_cache/en/ab/cd/1234", 10);
+    struct judge_report j = growing(CAUSE_TMPFS, LINE_TMPFS, 3.2 * MIB, 3.1 * MIB);
+    struct mounts m = {.n = 1, .m = {{.kind = MOUNT_TMPFS, .path = "/app/var"}}};
+    struct eye_dir d[] = {
+        {.bytes = 5000, .growth_per_min = 0, .path = "/app/var/log"},
+        {.bytes = (int64_t)(90 * MIB), .growth_per_min = (int64_t)(3 * MIB), .path = "/app/var/cache/prod/http_cache/en"}};
+    struct finding_input in = {.judge = &j, .dirs = d, .n_dirs = 2, .mounts = &m, .root_fd = t.fd};
+    struct finding f;
+    char text[FINDING_TEXT];
+    finding_make(&in, &f);
+    tree_remove(&t);
+    assert_int_equal(f.signature, SIG_SYMFONY_HTTP_CACHE);
+    assert_string_equal(finding_text(&f, text), "/app/var/cache/prod/http_cache (tmpfs) grows 3.10 MiB/min, 97 % of all growth: "
+                                                "Symfony HttpCache never deletes. Stalls in 25 min to 40 min.");
+    const struct fix *fixes[FIX_MAX];
+    assert_true(finding_fixes(&f, NULL, fixes) >= 3);
+    assert_string_equal(fixes[0]->title, "Move the store to Redis");
+}
+
+T(a_place_that_is_a_part_of_the_growth_has_its_own_rate_and_share)
+{
+    struct judge_report j = growing(CAUSE_TMPFS, LINE_TMPFS, 4 * MIB, 4 * MIB);
+    struct eye_dir d[] = {{.growth_per_min = (int64_t)(2 * MIB), .path = "/tmp/a"},
+                          {.growth_per_min = (int64_t)MIB, .path = "/tmp/b"}};
+    struct finding_input in = {.judge = &j, .dirs = d, .n_dirs = 2, .root_fd = -1};
+    struct finding f;
+    char text[FINDING_TEXT];
+    finding_make(&in, &f);
+    assert_non_null(strstr(finding_text(&f, text),
+                           "/tmp/a (tmpfs) grows 2.00 MiB/min, 50 % of all growth: files in memory that nobody deletes."));
+}
+
+T(without_a_judge_the_ages_of_files_are_marked_as_such)
+{
+    struct eye_dir d = {.bytes = 100, .growth_per_min = (int64_t)(3 * MIB), .growth_from_ages = true, .path = "/tmp/c"};
+    struct finding_input in = {.dirs = &d, .n_dirs = 1, .root_fd = -1};
+    struct finding f;
+    char text[FINDING_TEXT];
+    finding_make(&in, &f);
+    assert_int_equal(f.verdict, VERDICT_UNDECIDED);
+    assert_string_equal(
+        finding_text(&f, text),
+        "Undecided. /tmp/c (tmpfs) grows about 3.00 MiB/min (from file ages): files in memory that nobody deletes.");
+}
+
+T(a_stall_is_told_with_oom_kill)
+{
+    struct judge_report j = {.verdict = VERDICT_SATURATED, .cause = CAUSE_TMPFS};
+    struct eye_dir d = {.bytes = (int64_t)(179 * MIB), .growth_per_min = INT64_MIN, .path = "/tmp/c"};
+    struct mem_sample s = {0};
+    mem_set(&s, MEM_oom_kill, 0);
+    struct finding_input in = {.judge = &j, .sample = &s, .dirs = &d, .n_dirs = 1, .root_fd = -1};
+    struct finding f;
+    char text[FINDING_TEXT];
+    finding_make(&in, &f);
+    assert_string_equal(finding_text(&f, text),
+                        "Saturated: the container stalls at its limit though nothing was killed (oom_kill 0). "
+                        "/tmp/c (tmpfs) holds 179 MiB: files in memory that nobody deletes.");
+}
+
+T(an_alarm_without_anything_but_the_judge_still_says_what_grows)
+{
+    struct judge_report j = growing(CAUSE_KERNEL, LINE_KERNEL, MIB, MIB);
+    struct finding_input in = {.judge = &j, .root_fd = -1};
+    struct finding f;
+    char text[FINDING_TEXT];
+    finding_make(&in, &f);
+    assert_string_equal(finding_text(&f, text),
+                        "Kernel memory (inodes, sockets, page tables) grows 1.00 MiB/min, 100 % of all growth. "
+                        "Stalls in 25 min to 40 min.");
+}
+
+T(the_process_with_most_of_what_grows_is_named)
+{
+    struct judge_report j = growing(CAUSE_PHP_HEAP, LINE_PHP_HEAP, MIB, MIB);
+    struct proc_info p[] = {{.pid = 7, .role = ROLE_FPM_WORKER, .pool = "www", .split_known = true, .split = {.php_heap = 50}},
+                            {.pid = 8, .role = ROLE_FPM_WORKER, .pool = "api", .split_known = true, .split = {.php_heap = 90}},
+                            {.pid = 9, .role = ROLE_XRAY, .split_known = true, .split = {.php_heap = 900}}};
+    struct finding_input in = {.judge = &j, .procs = p, .n_procs = 3, .root_fd = -1};
+    struct finding f;
+    char text[FINDING_TEXT];
+    finding_make(&in, &f);
+    assert_string_equal(f.place, "php-fpm pool api (pid 8)");
+    assert_non_null(
+        strstr(finding_text(&f, text), "php-fpm pool api (pid 8) grows 1.00 MiB/min, 100 % of all growth: the PHP heap"));
+}
+
+T(control_characters_of_paths_do_not_reach_the_sentence)
+{
+    struct eye_dir d = {.growth_per_min = 1, .path = "/tmp/a\033[2Jb\nc"};
+    struct finding_input in = {.dirs = &d, .n_dirs = 1, .root_fd = -1};
+    struct finding f;
+    char text[FINDING_TEXT];
+    finding_make(&in, &f);
+    finding_text(&f, text);
+    assert_null(strchr(text, '\033'));
+    assert_null(strchr(text, '\n'));
+}
+
+T(every_verdict_has_a_sentence)
+{
+    char text[FINDING_TEXT];
+    for (int v = 0; v < VERDICT_N; v++) {
+        struct finding f = {
+            .verdict = (enum mem_verdict)v, .place_kind = "", .share = -1, .bytes = -1, .oom_kills = -1, .span = 60};
+        finding_text(&f, text);
+        assert_true(strlen(text) > 5);
+        assert_int_equal(text[strlen(text) - 1], '.');
+    }
+}
+
+CLAIMS(C(the_sentence_names_place_rate_share_cause_and_time_left),
+       C(a_place_that_is_a_part_of_the_growth_has_its_own_rate_and_share),
+       C(without_a_judge_the_ages_of_files_are_marked_as_such), C(a_stall_is_told_with_oom_kill),
+       C(an_alarm_without_anything_but_the_judge_still_says_what_grows), C(the_process_with_most_of_what_grows_is_named),
+       C(control_characters_of_paths_do_not_reach_the_sentence), C(every_verdict_has_a_sentence))

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "advice/fixes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../claim.h"
+#include "mem/sample.h"
+
+#define MIB (INT64_C(1) << 20)
+
+static bool says(enum signature_id id, enum advice_app app, enum advice_server server, const char *what)
+{
+    const struct fix *fixes[FIX_MAX];
+    char text[FIX_TEXT];
+    unsigned n = fix_list(id, app, server, fixes);
+    for (unsigned i = 0; i < n; i++)
+        if (strstr(fix_text(fixes[i], NULL, "/x", text), what))
+            return true;
+    return false;
+}
+
+T(every_signature_has_a_fix_for_every_server_and_application)
+{
+    const struct fix *fixes[FIX_MAX];
+    for (int id = SIG_NONE + 1; id < SIG_N; id++)
+        for (int app = 0; app < APP_N; app++)
+            for (int server = 0; server < SERVER_N; server++)
+                if ((signature_get((enum signature_id)id)->app == APP_UNKNOWN ||
+                     app == (int)signature_get((enum signature_id)id)->app) &&
+                    (id != SIG_MAX_THREADS_AUTO || server == SERVER_FRANKENPHP) &&
+                    (id != SIG_CHILDREN_BEYOND_LIMIT || (server != SERVER_UNKNOWN && server != SERVER_ROADRUNNER)) &&
+                    fix_list((enum signature_id)id, (enum advice_app)app, (enum advice_server)server, fixes) == 0)
+                    fail_msg("%s, %s, %s has no fix", signature_get((enum signature_id)id)->name,
+                             advice_app_name((enum advice_app)app), advice_server_name((enum advice_server)server));
+}
+
+T(every_cause_that_can_grow_has_a_fix)
+{
+    const struct fix *fixes[FIX_MAX];
+    static const enum mem_cause causes[] = {CAUSE_TMPFS,   CAUSE_SHARED_MEMORY, CAUSE_PHP_HEAP, CAUSE_NATIVE,
+                                            CAUSE_GO_HEAP, CAUSE_PROCESS_ANON,  CAUSE_KERNEL,   CAUSE_UNKNOWN};
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+        for (int server = 0; server < SERVER_N; server++)
+            if (fix_list_cause(causes[i], (enum advice_server)server, fixes) == 0)
+                fail_msg("%s has none", mem_cause_name(causes[i]));
+}
+
+T(settings_are_those_of_the_server_at_hand)
+{
+    assert_true(says(SIG_PHP_SESSIONS, APP_UNKNOWN, SERVER_FPM, "php_admin_value[session.save_handler] = redis"));
+    assert_false(says(SIG_PHP_SESSIONS, APP_UNKNOWN, SERVER_FPM, "php_ini session.save_handler redis"));
+    assert_true(says(SIG_PHP_SESSIONS, APP_UNKNOWN, SERVER_FRANKENPHP, "php_ini session.save_handler redis"));
+    assert_true(says(SIG_PHP_SESSIONS, APP_UNKNOWN, SERVER_ROADRUNNER, "session.save_handler = redis"));
+    assert_true(says(SIG_CORE_DUMPS, APP_UNKNOWN, SERVER_PLIMSOLL, "plimsoll.conf"));
+}
+
+T(settings_are_those_of_the_application_at_hand)
+{
+    assert_true(says(SIG_LOGS, APP_LARAVEL, SERVER_FPM, "LOG_CHANNEL=stderr"));
+    assert_false(says(SIG_LOGS, APP_LARAVEL, SERVER_FPM, "monolog"));
+    assert_true(says(SIG_LOGS, APP_SULU, SERVER_FPM, "monolog")); // a Symfony application without a row of its own
+    assert_false(says(SIG_LOGS, APP_UNKNOWN, SERVER_FPM, "monolog"));
+    assert_true(says(SIG_SYMFONY_HTTP_CACHE, APP_SYMFONY, SERVER_FPM, "http_cache.store"));
+    assert_false(says(SIG_SYMFONY_HTTP_CACHE, APP_SULU, SERVER_FPM, "http_cache.store")); // Sulu has its own kernel
+    assert_true(says(SIG_SYMFONY_HTTP_CACHE, APP_SULU, SERVER_FPM, "SuluHttpCache"));
+    assert_true(says(SIG_LARAVEL_CACHE, APP_LARAVEL, SERVER_UNKNOWN, "CACHE_STORE=redis"));
+    assert_true(says(SIG_W3_TOTAL_CACHE, APP_WORDPRESS, SERVER_APACHE, "pgcache.engine redis"));
+}
+
+T(no_title_is_said_twice)
+{
+    const struct fix *fixes[FIX_MAX];
+    for (int id = SIG_NONE + 1; id < SIG_N; id++)
+        for (int server = 0; server < SERVER_N; server++) {
+            unsigned n =
+                fix_list((enum signature_id)id, signature_get((enum signature_id)id)->app, (enum advice_server)server, fixes);
+            for (unsigned i = 0; i < n; i++)
+                for (unsigned k = 0; k < i; k++)
+                    assert_string_not_equal(fixes[i]->title, fixes[k]->title);
+        }
+}
+
+T(placeholders_become_what_is_known)
+{
+    static const struct fix f = {"T", "here", "a={gomemlimit} b={max_children} c={path} d={tmpfs_size} e={memory_limit}", ""};
+    struct advice_facts facts = ADVICE_FACTS_UNKNOWN;
+    char text[FIX_TEXT];
+    facts.limit = 1024 * MIB;
+    facts.memory_limit = 128 * MIB;
+    assert_string_equal(fix_text(&f, &facts, "/app/x", text), "T (here):\na=256MiB b=5 c=/app/x d=256m e=128M");
+}
+
+T(placeholders_become_words_where_nothing_is_known)
+{
+    static const struct fix f = {"T", "", "a={gomemlimit} b={threads} c={path} d={tmpfs_size}", "note"};
+    char text[FIX_TEXT];
+    assert_string_equal(fix_text(&f, NULL, NULL, text), "T:\na=BYTES_FOR_GO b=NUMBER c=DIRECTORY d=SIZE\nnote");
+}
+
+T(a_number_that_would_not_fit_is_not_proposed)
+{
+    static const struct fix f = {"T", "", "{max_children} {gomemlimit}", ""};
+    struct advice_facts facts = ADVICE_FACTS_UNKNOWN;
+    char text[FIX_TEXT];
+    facts.limit = 128 * MIB;
+    facts.memory_limit = 512 * MIB;
+    facts.go_heap = 100 * MIB;
+    assert_string_equal(fix_text(&f, &facts, NULL, text), "T:\nNUMBER BYTES_FOR_GO");
+}
+
+T(braces_of_a_setting_stay)
+{
+    static const struct fix f = {"T", "", "log {\n    output stderr\n} {unknown_thing} {", ""};
+    char text[FIX_TEXT];
+    assert_string_equal(fix_text(&f, NULL, NULL, text), "T:\nlog {\n    output stderr\n} {unknown_thing} {");
+}
+
+T(no_fix_is_cut)
+{
+    const struct fix *fixes[FIX_MAX];
+    char text[FIX_TEXT];
+    for (int id = SIG_NONE + 1; id < SIG_N; id++)
+        for (int app = 0; app < APP_N; app++)
+            for (int server = 0; server < SERVER_N; server++) {
+                unsigned n = fix_list((enum signature_id)id, (enum advice_app)app, (enum advice_server)server, fixes);
+                for (unsigned i = 0; i < n; i++)
+                    assert_true(strlen(fix_text(fixes[i], NULL, "/app/var/cache/prod/http_cache", text)) < FIX_TEXT - 1);
+            }
+}
+
+CLAIMS(C(every_signature_has_a_fix_for_every_server_and_application), C(every_cause_that_can_grow_has_a_fix),
+       C(settings_are_those_of_the_server_at_hand), C(settings_are_those_of_the_application_at_hand), C(no_title_is_said_twice),
+       C(placeholders_become_what_is_known), C(placeholders_become_words_where_nothing_is_known),
+       C(a_number_that_would_not_fit_is_not_proposed), C(braces_of_a_setting_stay), C(no_fix_is_cut))
