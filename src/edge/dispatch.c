@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/die.h"
-#include "base/fdio.h"
 #include "base/log.h"
 #include "edge/edge_int.h"
 #include "edge/req.h"
@@ -173,7 +172,7 @@ static void worker_free(struct worker *w)
     timer_clear(&w->terminate_timer);
     loop_undefer(&w->free_task);
     loop_del(&w->watch);
-    fd_close(&w->watch.fd);
+    link_close(w->link);
     chan_unmap(&w->chan);
     w->magic = 0;
     free(w);
@@ -192,7 +191,7 @@ static void tell_to_leave(struct worker *w)
 
     w->state = WORKER_LEAVING;
     board_proc_set_state(w->seen, BOARD_LEAVING);
-    (void)msg_send(w->watch.fd, MSG_LEAVE, &none, NULL, 0, NULL, 0);
+    (void)link_send(w->link[LINK_DOWN], MSG_LEAVE, &none, NULL, 0);
 }
 
 void dispatch__on_free(struct worker *w)
@@ -239,7 +238,7 @@ void dispatch__on_lost(struct worker *w, unsigned status, const char *why)
     w->flags = 0;
     pools[w->pool].n_workers--;
     loop_del(&w->watch); // the timers find a state that they leave alone, or ask the master to kill again
-    fd_close(&w->watch.fd);
+    link_close(w->link);
     w->req = NULL;
     if (r) {
         r->worker = NULL;
@@ -271,7 +270,7 @@ void dispatch_on_worker_add(struct msg *m)
         log_error("the master added a worker of pool %u, which this configuration does not have", a->pool);
         return;
     }
-    int rc = chan_map(m->fds[1], &chan);
+    int rc = chan_map(m->fds[LINK_FDS], &chan);
     if (rc) {
         log_error("the memory of worker %d can't be mapped: %s", a->pid, strerror(-rc));
         struct msg_worker_kill kill = {.worker_id = a->worker_id, .end = WORKER_END_SPAWN};
@@ -286,10 +285,12 @@ void dispatch_on_worker_add(struct msg *m)
     pools[a->pool].post_max_size = a->post_max_size;
     w->chan = chan;
     w->seen = board_proc_find(BOARD_WORKER, w->id);
-    (void)fd_set_nonblock(m->fds[0], true);
-    rc = loop_add(&w->watch, m->fds[0], EPOLLIN, worker__on_event);
+    for (int i = 0; i < LINK_FDS; i++) {
+        w->link[i] = m->fds[i];
+        m->fds[i] = -1;
+    }
+    rc = loop_add(&w->watch, w->link[LINK_UP], EPOLLIN, worker__on_event);
     must(rc == 0);
-    m->fds[0] = -1;
     w->next = all_workers;
     if (all_workers)
         all_workers->prev = w;
@@ -323,7 +324,7 @@ void dispatch_on_worker_gone(const struct msg *m)
 
     if (!w)
         return;
-    worker__drain_channel(w); // its last answer may still be there
+    worker__drain(w); // its last answer may still be there
     bool in_request = w->state == WORKER_BUSY || w->lost_busy;
     enum worker_end end = w->killed ? w->kill_end : (enum worker_end)g->end;
     log_death(w, end, g->detail, in_request);
@@ -331,8 +332,6 @@ void dispatch_on_worker_gone(const struct msg *m)
     w->seen = NULL; // its row on the board may be another's now
     if (w->state == WORKER_LOST)
         worker_free(w);
-    else if (!w->body_left)
-        dispatch__on_lost(w, 502, "the worker died");
     // else the client has not yet taken what lies in the ring; behind it comes the channel's end, and then it is lost
 }
 

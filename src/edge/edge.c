@@ -21,12 +21,13 @@
 #include "edge/edge_int.h"
 #include "edge/route.h"
 #include "ipc/board.h"
+#include "ipc/link.h"
 #include "ipc/msg.h"
 
 #define EXIT_OK 0
 #define EXIT_FAILURE_RUNTIME 1
 #define EXIT_CUT 7
-#define FDS_RESERVED 64 // descriptors that are not client connections: logs, workers, files being opened
+#define FDS_RESERVED 64 // descriptors that are not client connections: logs, files being opened; workers' come on top
 
 struct edge edge;
 static struct watch master_watch;
@@ -134,7 +135,10 @@ static unsigned connections_allowed(unsigned wanted)
 
     if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur == RLIM_INFINITY)
         return wanted;
-    unsigned room = r.rlim_cur > FDS_RESERVED + 16 ? (unsigned)r.rlim_cur - FDS_RESERVED : 16;
+    rlim_t reserved = FDS_RESERVED;
+    for (size_t i = 0; i < edge.conf->n_pools; i++)
+        reserved += LINK_FDS * edge.conf->pools[i].workers;
+    unsigned room = r.rlim_cur > reserved + 16 ? (unsigned)(r.rlim_cur - reserved) : 16;
     if (room < wanted)
         log_notice("max_connections is %u: the limit of open files (%llu) allows no more", room, (unsigned long long)r.rlim_cur);
     return room < wanted ? room : wanted;

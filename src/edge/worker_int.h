@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A worker as the edge sees it, shared by dispatch.c (who gets which request), worker_link.c (the channel) and
-// php_response.c (what comes back).
+// A worker as the edge sees it, shared by dispatch.c (who gets which request), worker_link.c (the channel),
+// worker_request.c (what it is told) and php_response.c (what comes back).
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "ipc/board.h"
 #include "ipc/chan.h"
+#include "ipc/link.h"
 #include "ipc/msg.h"
 #include "ipc/worker_end.h"
 
@@ -28,7 +29,8 @@ struct worker {
     unsigned pool;
     int pid;
     enum worker_state state;
-    struct watch watch;
+    struct watch watch; // of the link's way up
+    int link[LINK_FDS]; // ipc/link.h
     struct chan chan;
     struct worker *next_idle; // stack of the pool
     struct worker *prev, *next; // all
@@ -48,7 +50,6 @@ struct worker {
     bool head_seen, answered; // the head, RESP_END
     bool in_go_on;
     bool heard;         // something came from it since it was given the job
-    bool left_unread;   // its end of the channel closed with messages of ours unread
     bool lost_busy; // it was lost while it ran a job
 
     // body ring of a streamed body
@@ -84,13 +85,17 @@ void worker__detach(struct worker *w, bool client_gone);
 void worker__kill(struct worker *w, enum worker_end why);
 size_t worker__body_add(struct worker *w, const char *data, size_t n);
 void worker__body_end(struct worker *w, bool client_gone);
-// Reads what is left in the channel of a worker that has exited.
-void worker__drain_channel(struct worker *w);
+// Reads what is left in the link of a worker that has exited; what waits for the client goes on waiting.
+void worker__drain(struct worker *w);
 
 // dispatch.c
 void dispatch__on_free(struct worker *w);  // it can have a request
 void dispatch__job_over(struct worker *w); // its job is done; then the same
 void dispatch__on_lost(struct worker *w, unsigned status, const char *why); // the channel ended or broke
+
+// worker_request.c
+// Writes a request into the worker's memory; body_n: UINT64_MAX = unknown. Returns its bytes, 0 if it does not fit.
+size_t worker__encode(struct worker *w, const struct req *r, uint64_t body_n);
 
 // php_response.c
 // The header block of a response that a worker began. Answers by head, or by an internal redirect or file

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The channel to one worker: requests in, responses out (ipc/chan.h, tbl/messages.def). Runs in the edge. Invariants: a
+// The link to one worker: requests in, responses out (ipc/link.h, ipc/chan.h, tbl/messages.def). Runs in the edge. Invariants: a
 // number that a worker sends is checked against what it may be before it is used; a worker that breaks the protocol is
 // ended; header blocks are copied before they are looked at.
 #include <errno.h>
@@ -13,11 +13,9 @@
 #include "edge/edge_int.h"
 #include "edge/req.h"
 #include "edge/worker_int.h"
-#include "http/uri.h"
-#include "ipc/job.h"
 
 #define KILL_AGAIN_MS 50
-// BODY messages that may lie unread in a channel: far fewer than it holds, so that END and SPACE always find room.
+// BODY messages that may lie unread in a link: far fewer than it holds, so that END and SPACE always find room.
 #define BODY_MESSAGES_MAX 32
 
 static void on_read_timer(struct timer *t);
@@ -100,81 +98,6 @@ static void on_terminate_timer(struct timer *t)
 
 // ---- requests in ----
 
-static struct str number_text(char buf[24], uint64_t v)
-{
-    char *p = buf + 24;
-    size_t n = 0;
-
-    do {
-        *--p = (char)('0' + v % 10);
-        n++;
-    } while (v /= 10);
-    return (struct str){p, n};
-}
-
-// As nginx has it: the site's first name, whatever the client calls it. Where that is no name, what the client says.
-static struct str server_name(const struct req *r)
-{
-    const struct conf_list *names = &r->site->server_name;
-
-    return names->n && names->v[0][0] != '*' && strcmp(names->v[0], "_") != 0 ? str_from(names->v[0]) : r->host;
-}
-
-// The client's fields. HTTP_HOST is the effective authority: an absolute-form target's, or what a trusted proxy says.
-static size_t job_fields(const struct req *r, struct job_field fields[JOB_FIELDS_MAX])
-{
-    size_t n = 0;
-
-    must(r->n_fields <= JOB_FIELDS_MAX);
-    for (size_t i = 0; i < r->n_fields; i++) {
-        if (r->n_redirects && (r->fields[i].id == FIELD_CONTENT_LENGTH || r->fields[i].id == FIELD_CONTENT_TYPE))
-            continue; // of a body that the first script had
-        bool is_host = r->fields[i].id == FIELD_HOST && r->authority.n;
-        fields[n++] = (struct job_field){r->fields[i].name, is_host ? r->authority : r->fields[i].value};
-    }
-    return n;
-}
-
-static size_t encode_request(struct worker *w, struct req *r, uint64_t body_n)
-{
-    struct job_field fields[JOB_FIELDS_MAX];
-    char length[24], client_port[24], server_port[24];
-    struct job j = {.fields = fields};
-    struct str *v = j.var;
-
-    j.n_fields = job_fields(r, fields);
-    v[JOB_QUERY_STRING] = r->query;
-    // Behind X-Accel-Redirect nothing is posted any more: the body is used up. nginx makes it a GET, too.
-    v[JOB_REQUEST_METHOD] = r->n_redirects && !r->is_head ? STR("GET") : r->method;
-    if (!r->n_redirects) {
-        bool known = r->has_body && body_n != UINT64_MAX;
-        v[JOB_CONTENT_TYPE] = req_field(r, FIELD_CONTENT_TYPE);
-        v[JOB_CONTENT_LENGTH] = known ? number_text(length, body_n) : req_field(r, FIELD_CONTENT_LENGTH);
-    }
-    v[JOB_SCRIPT_NAME] = r->script_name;
-    v[JOB_REQUEST_URI] = r->target;
-    v[JOB_DOCUMENT_URI] = r->script_name;
-    v[JOB_DOCUMENT_ROOT] = str_from(r->site->root);
-    v[JOB_SERVER_PROTOCOL] = str_from(r->protocol);
-    v[JOB_REQUEST_SCHEME] = r->scheme;
-    v[JOB_HTTPS] = str_eq(r->scheme, STR("https")) ? STR("on") : (struct str){"", 0};
-    v[JOB_GATEWAY_INTERFACE] = STR("CGI/1.1");
-    // Applications look for nginx in it to know that URLs are rewritten without .htaccess: WordPress puts index.php into
-    // every permalink otherwise.
-    v[JOB_SERVER_SOFTWARE] = STR("plimsoll (like nginx)");
-    v[JOB_REMOTE_ADDR] = r->client_addr;
-    v[JOB_REMOTE_PORT] = r->client_port ? number_text(client_port, r->client_port) : (struct str){"", 0};
-    v[JOB_REMOTE_USER] = r->remote_user;
-    v[JOB_SERVER_ADDR] = str_from(r->peer->server_addr);
-    v[JOB_SERVER_PORT] = r->server_port_text.n ? r->server_port_text : number_text(server_port, r->peer->server_port);
-    v[JOB_SERVER_NAME] = server_name(r);
-    v[JOB_REDIRECT_STATUS] = STR("200");
-    v[JOB_SCRIPT_FILENAME] = r->script_filename;
-    v[JOB_PATH_INFO] = r->path_info;
-    v[JOB_REQUEST_ID] = str_from(r->id);
-    return job_encode(&j, w->chan.request, CHAN_REQUEST_BYTES);
-}
-
 static void copy_text(char *dst, size_t cap, struct str s)
 {
     size_t n = s.n < cap - 1 ? s.n : cap - 1;
@@ -193,6 +116,17 @@ static void remember_for_log(struct worker *w, const struct req *r)
     board_proc_set_state(w->seen, BOARD_BUSY);
 }
 
+static int send_job(struct worker *w, const struct msg_job *job, int body_fd)
+{
+    if (job->body == JOB_BODY_FD) {
+        struct msg_body_file file = {.job_id = job->job_id};
+        int rc = msg_send(w->link[LINK_FILES], MSG_BODY_FILE, &file, NULL, 0, &body_fd, 1);
+        if (rc)
+            return rc;
+    }
+    return link_send(w->link[LINK_DOWN], MSG_JOB, job, NULL, 0);
+}
+
 bool worker__give(struct worker *w, struct req *r)
 {
     bool stream = r->has_body && !r->buffering && !r->n_redirects;
@@ -200,7 +134,7 @@ bool worker__give(struct worker *w, struct req *r)
     uint64_t body_n = stream ? (r->content_length >= 0 ? (uint64_t)r->content_length : UINT64_MAX) : has_body ? r->body.n : 0;
 
     must(w->state == WORKER_IDLE);
-    size_t n = encode_request(w, r, body_n);
+    size_t n = worker__encode(w, r, body_n);
     if (!n) {
         req_fail(r, 431, "the request's head does not fit into a worker's memory");
         return true;
@@ -229,7 +163,7 @@ bool worker__give(struct worker *w, struct req *r)
     r->worker_pid = w->pid;
     r->step = REQ_RUN;
     remember_for_log(w, r);
-    int rc = msg_send(w->watch.fd, MSG_JOB, &job, NULL, 0, &r->body.fd, job.body == JOB_BODY_FD);
+    int rc = send_job(w, &job, r->body.fd);
     if (rc) {
         // It died while idle; nothing of the request was seen by anybody.
         w->req = NULL;
@@ -257,7 +191,7 @@ static void tell_body(struct worker *w, uint32_t last)
 
     w->body_untold = 0;
     w->body_messages++;
-    (void)msg_send(w->watch.fd, MSG_BODY, &m, NULL, 0, NULL, 0); // if it is gone, its end of file tells
+    (void)link_send(w->link[LINK_DOWN], MSG_BODY, &m, NULL, 0); // if it is gone, its end of file tells
 }
 
 size_t worker__body_add(struct worker *w, const char *data, size_t n)
@@ -309,7 +243,7 @@ static void tell_space(struct worker *w)
     struct msg_space m = {.job_id = w->job_id, .n = w->taken};
 
     w->taken = 0;
-    (void)msg_send(w->watch.fd, MSG_SPACE, &m, NULL, 0, NULL, 0);
+    (void)link_send(w->link[LINK_DOWN], MSG_SPACE, &m, NULL, 0);
 }
 
 static void consume(struct worker *w, size_t n)
@@ -391,7 +325,7 @@ static void act_on_resp(struct worker *w)
     }
     if (w->watch.added)
         loop_mod(&w->watch, EPOLLIN);
-    else if (loop_add(&w->watch, w->watch.fd, EPOLLIN, worker__on_event) < 0)
+    else if (loop_add(&w->watch, w->link[LINK_UP], EPOLLIN, worker__on_event) < 0)
         worker__kill(w, WORKER_END_PROTOCOL);
     struct req *r = w->req;
     uint32_t flags = w->flags;
@@ -515,11 +449,11 @@ static void on_log(struct worker *w, const struct msg *m)
         log_as(l, role, "%s", m->tail);
 }
 
-// The channel ended. A job that the worker never read goes to another: nobody has seen anything of it.
-static void on_end_of_channel(struct worker *w)
+// It is dead. A job that it never read goes to another: nobody has seen anything of it.
+static void on_end(struct worker *w)
 {
     struct req *r = w->req;
-    bool unread = w->left_unread && w->state == WORKER_BUSY && !w->heard && !w->streaming && r;
+    bool unread = w->state == WORKER_BUSY && !w->heard && !w->streaming && r && link_has_unread(w->link[LINK_DOWN]);
 
     if (!unread) {
         dispatch__on_lost(w, 502, "the worker died");
@@ -536,11 +470,9 @@ static void on_end_of_channel(struct worker *w)
 static bool read_message(struct worker *w)
 {
     struct msg m;
-    int rc = msg_recv(w->watch.fd, MSG_ROLE_WORKER, MSG_ROLE_EDGE, &m);
+    int rc = link_recv_up(w->link[LINK_UP], &m);
 
-    w->left_unread |= m.left_unread;
     w->heard |= rc > 0;
-
     if (rc == -EAGAIN)
         return false;
     if (rc == -EPROTO || rc == -EPROTONOSUPPORT) {
@@ -548,7 +480,7 @@ static bool read_message(struct worker *w)
         return false;
     }
     if (rc <= 0) {
-        on_end_of_channel(w);
+        on_end(w);
         return false;
     }
     switch (m.type) {
@@ -564,7 +496,6 @@ static bool read_message(struct worker *w)
     default:
         must(!"the table allows no other message from a worker");
     }
-    msg_close_fds(&m);
     return w->state != WORKER_LOST && !w->body_left;
 }
 
@@ -581,11 +512,14 @@ void worker__on_event(struct watch *watch, uint32_t events)
     if (w->body_left || w->flags & RESP_HEAD)
         loop_del(&w->watch);
     else if (events & (EPOLLHUP | EPOLLERR))
-        dispatch__on_lost(w, 502, "the worker died");
+        on_end(w);
 }
 
-void worker__drain_channel(struct worker *w)
+void worker__drain(struct worker *w)
 {
     while (w->state != WORKER_LOST && !w->body_left && read_message(w))
         continue;
+    // A child of it may hold its ends open.
+    if (w->state != WORKER_LOST && !w->body_left)
+        on_end(w);
 }

@@ -33,9 +33,9 @@ static const struct row rows[MSG_TYPES] = {
 #undef MSG
 };
 
+_Static_assert(sizeof(struct wire_head) == MSG_HEAD_BYTES, "as told");
 #define MSG(name_, from_, to_, type_, tail_, min_, max_, text_)                                                                  \
-    _Static_assert(sizeof(type_) <= MSG_BODY_MAX && (tail_) <= MSG_TAIL_MAX && (max_) <= MSG_FDS_MAX, "row fits struct msg");                 \
-    _Static_assert(!(MSG_ROLE_##from_ == MSG_ROLE_WORKER && MSG_ROLE_##to_ == MSG_ROLE_EDGE && (max_)), "read by plain recv");
+    _Static_assert(sizeof(type_) <= MSG_BODY_MAX && (tail_) <= MSG_TAIL_MAX && (max_) <= MSG_FDS_MAX, "row fits struct msg");
 #include "tbl/messages.def"
 #undef MSG
 
@@ -65,14 +65,32 @@ int msg_pair(int ret_fds[2])
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_fds) < 0 ? -errno : 0;
 }
 
-static int send_result(int fd, const struct msghdr *m, const void *flat, size_t n)
+bool msg_goes(enum msg_type type, enum msg_role from, enum msg_role to)
 {
-    for (;;) {
-        if ((m ? sendmsg(fd, m, MSG_NOSIGNAL) : send(fd, flat, n, MSG_NOSIGNAL)) >= 0)
-            return 0;
-        if (errno != EINTR)
-            return errno == EWOULDBLOCK ? -EAGAIN : errno == ECONNRESET ? -EPIPE : -errno;
-    }
+    return rows[type].from == from && rows[type].to == to;
+}
+
+size_t msg_encode(char *data, enum msg_type type, const void *body, const void *tail, size_t tail_n)
+{
+    must(type > MSG_NONE && type < MSG_TYPES);
+    const struct row *r = &rows[type];
+    must(tail_n <= r->tail_max);
+    struct wire_head head = {MSG_PROTO, (uint16_t)type, (uint32_t)tail_n};
+    memcpy(data, &head, sizeof head);
+    memcpy(data + sizeof head, body, r->body_n);
+    if (tail_n)
+        memcpy(data + sizeof head + r->body_n, tail, tail_n);
+    return sizeof head + r->body_n + tail_n;
+}
+
+size_t msg_bytes(const void *data, size_t n)
+{
+    struct wire_head head;
+
+    if (n < sizeof head)
+        return 0;
+    memcpy(&head, data, sizeof head);
+    return head.type > MSG_NONE && head.type < MSG_TYPES ? sizeof head + rows[head.type].body_n : 0;
 }
 
 int msg_send(int fd, enum msg_type type, const void *body, const void *tail, size_t tail_n, const int *fds, unsigned n_fds)
@@ -82,12 +100,6 @@ int msg_send(int fd, enum msg_type type, const void *body, const void *tail, siz
     must(tail_n <= r->tail_max && n_fds >= r->fds_min && n_fds <= r->fds_max);
 
     struct wire_head head = {MSG_PROTO, (uint16_t)type, (uint32_t)tail_n};
-    if (!tail_n && !n_fds) { // the two messages of every request: the plain call costs less
-        char flat[sizeof head + MSG_BODY_MAX];
-        memcpy(flat, &head, sizeof head);
-        memcpy(flat + sizeof head, body, r->body_n);
-        return send_result(fd, NULL, flat, sizeof head + r->body_n);
-    }
     struct iovec iov[3] = {
         {&head, sizeof head},
         {(void *)(uintptr_t)body, r->body_n},
@@ -108,7 +120,12 @@ int msg_send(int fd, enum msg_type type, const void *body, const void *tail, siz
         c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
         memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
     }
-    return send_result(fd, &m, NULL, 0);
+    for (;;) {
+        if (sendmsg(fd, &m, MSG_NOSIGNAL) >= 0)
+            return 0;
+        if (errno != EINTR)
+            return errno == EWOULDBLOCK ? -EAGAIN : errno == ECONNRESET ? -EPIPE : -errno;
+    }
 }
 
 int msg_decode(const void *data, size_t n, unsigned n_fds, enum msg_role from, enum msg_role to, struct msg *ret_msg)
@@ -169,20 +186,10 @@ int msg_recv(int fd, enum msg_role from, enum msg_role to, struct msg *ret_msg)
     ssize_t n;
 
     // ECONNRESET tells, once, that the peer closed with messages of ours unread; what it sent before is still there.
-    // What the table gives no descriptor needs no room for one: the kernel closes those that a broken worker sends.
-    bool plain = from == MSG_ROLE_WORKER && to == MSG_ROLE_EDGE;
-    ret_msg->left_unread = false;
-    while ((n = plain ? recv(fd, data, sizeof data, MSG_TRUNC) : recvmsg(fd, &mh, MSG_CMSG_CLOEXEC)) < 0 &&
-           (errno == EINTR || errno == ECONNRESET))
-        ret_msg->left_unread |= errno == ECONNRESET;
+    while ((n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC)) < 0 && (errno == EINTR || errno == ECONNRESET))
+        continue;
     if (n < 0)
         return errno == EWOULDBLOCK ? -EAGAIN : -errno;
-    if (plain) {
-        ret_msg->n_fds = 0;
-        ret_msg->pid = 0;
-        ret_msg->uid = (uid_t)-1;
-        return n == 0 ? 0 : (size_t)n > sizeof data ? -EPROTO : msg_decode(data, (size_t)n, 0, from, to, ret_msg);
-    }
     read_control(&mh, ret_msg);
     int rc = n == 0 && !ret_msg->n_fds ? 0
              : mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages between processes, over SOCK_SEQPACKET pairs: one row of tbl/messages.def each. Bulk bytes (requests, bodies,
+// Messages between processes: one row of tbl/messages.def each. They go over SOCK_SEQPACKET pairs (here) or, between edge
+// and worker, over pipes (ipc/link.h). Bulk bytes (requests, bodies,
 // responses) lie in shared memory (ipc/chan.h); everything that decides something travels here, because the kernel copies
 // it: a peer can't change it after it was checked.
 #pragma once
@@ -10,10 +11,11 @@
 
 #include "ipc/msg_types.h"
 
-#define MSG_PROTO 1 // raised with every change of a message: after an upgrade, old and new processes refuse each other
+#define MSG_PROTO 2 // raised with every change of a message: after an upgrade, old and new processes refuse each other
 #define MSG_FDS_MAX 16
 #define MSG_BODY_MAX 512
-#define MSG_TAIL_MAX 8192
+#define MSG_TAIL_MAX 4096
+#define MSG_HEAD_BYTES 8 // version, type, length of the tail
 
 enum msg_role { MSG_ROLE_MASTER, MSG_ROLE_EDGE, MSG_ROLE_MOLD, MSG_ROLE_WORKER };
 
@@ -31,7 +33,6 @@ struct msg {
     int fds[MSG_FDS_MAX]; // the receiver's to close; take one by setting it to -1
     pid_t pid;            // of the sender, from the kernel; 0 unless the socket has SO_PASSCRED
     uid_t uid;
-    bool left_unread; // the peer closed before it had read all that we sent: seen with its last message or the end of file
     size_t tail_n;
     union {
         _Alignas(8) char body[MSG_BODY_MAX];
@@ -58,5 +59,10 @@ const char *msg_name(enum msg_type type);
 // Prints the table as Markdown (docs/messages.md).
 void msg_print_reference(void);
 
+// The parts that ipc/link.h needs. Who sends a type to whom; the bytes of one encoded message, of which there must be room for
+// MSG_HEAD_BYTES, its body and its tail; the bytes without tail that a message says it has, 0 if it is none.
+bool msg_goes(enum msg_type type, enum msg_role from, enum msg_role to);
+size_t msg_encode(char *data, enum msg_type type, const void *body, const void *tail, size_t tail_n);
+size_t msg_bytes(const void *data, size_t n);
 // Checks and copies one datagram; separate from the socket so that it can be fuzzed. Same results as msg_recv.
 int msg_decode(const void *data, size_t n, unsigned n_fds, enum msg_role from, enum msg_role to, struct msg *ret_msg);

@@ -90,6 +90,11 @@ struct msg_job {
     uint32_t unused;
 };
 
+struct msg_body_file {
+    uint32_t job_id;
+    uint32_t unused;
+};
+
 struct msg_body {
     uint32_t job_id;
     uint32_t n;    // bytes added to the body ring
@@ -127,6 +132,8 @@ struct msg_took {
     uint32_t job_id;
     uint32_t n; // bytes free again in the body ring
 };
+
+#define MSG_LOG_BYTES 4080 // of text: what still fits a packet (ipc/link.h)
 
 struct msg_log {
     uint32_t job_id; // 0 = outside a job

@@ -14,6 +14,7 @@
 #include "base/loop.h"
 #include "conf/conf.h"
 #include "ipc/board.h"
+#include "ipc/link.h"
 #include "ipc/worker_end.h"
 #include "master/catcher.h"
 #include "master/listeners.h"
@@ -61,10 +62,11 @@ struct worker {
     uint32_t id, generation;
     pid_t pid; // 0 until HELLO
     bool retiring, killing;
-    bool attached;             // reads the edge channel whose other end is edge_fd, or that the edge has
+    bool attached;             // reads the link whose other end is here, or that the edge has
     uint32_t edge_serial;      // of the edge that has it; 0 = none yet
     enum worker_end asked_end; // why we kill it; WORKER_ENDS = we don't
-    int edge_fd, chan_fd;      // what WORKER_ADD carries; edge_fd is -1 once the edge has it
+    int link[LINK_FDS];        // the edge's end, -1 once the edge has it; WORKER_ADD carries it and
+    int chan_fd;               // the shared memory
     int smaps_fd, statm_fd;    // its own, opened by itself; -1 = not given
     uint64_t post_max_size;
     struct peer peer;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A worker as the master sees it: spawned through its mold, known by its HELLO, given to the edge, replaced when it ends.
 // Runs in the master. Owns the worker's struct, its master channel, its shared memory and, until an edge has it, the
-// edge's end of its edge channel. Invariant: a pid is only signalled between its HELLO and its reaping.
+// edge's end of its link. Invariant: a pid is only signalled between its HELLO and its reaping.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,6 +17,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "ipc/chan.h"
+#include "ipc/link.h"
 #include "master/master_int.h"
 #include "master/oom.h"
 
@@ -37,7 +38,7 @@ static void worker_free(struct worker *w)
         }
     peer_close(&w->peer);
     timer_clear(&w->timer);
-    fd_close(&w->edge_fd);
+    link_close(w->link);
     fd_close(&w->chan_fd);
     fd_close(&w->smaps_fd);
     fd_close(&w->statm_fd);
@@ -171,20 +172,20 @@ void worker_close(struct worker *w)
         return;
     }
     peer_close(&w->peer);
-    fd_close(&w->edge_fd);
+    link_close(w->link);
 }
 
 void worker_offer(struct worker *w)
 {
     struct service *svc = w->pool->svc;
     struct msg_worker_add body = {w->id, w->pool->index, w->generation, w->pid, w->post_max_size};
-    int fds[2] = {w->edge_fd, w->chan_fd};
+    int fds[LINK_FDS + 1] = {w->link[LINK_DOWN], w->link[LINK_UP], w->link[LINK_FILES], w->chan_fd};
 
-    if (!w->attached || w->edge_fd < 0 || w->killing || !svc->edge.pid)
+    if (!w->attached || w->link[LINK_UP] < 0 || w->killing || !svc->edge.pid)
         return;
-    if (!peer_send(&svc->edge.peer, MSG_WORKER_ADD, &body, fds, 2))
+    if (!peer_send(&svc->edge.peer, MSG_WORKER_ADD, &body, fds, LINK_FDS + 1))
         return;
-    fd_close(&w->edge_fd);
+    link_close(w->link);
     w->edge_serial = svc->edge.serial;
 }
 
@@ -264,23 +265,22 @@ static uint32_t jittered(unsigned max_requests)
 int worker_spawn(struct pool *p)
 {
     struct mold *mold = p->mold;
-    int to_edge[2] = {-1, -1}, to_master[2] = {-1, -1}, on = 1;
+    int ours[LINK_FDS] = {-1, -1, -1}, its[LINK_FDS] = {-1, -1, -1}, to_master[2] = {-1, -1}, on = 1;
     struct msg_spawn body = {++master.last_worker_id, jittered(p->conf->max_requests), mold->generation, 0};
 
     int chan_fd = chan_create();
-    int rc = chan_fd < 0 ? chan_fd : msg_pair(to_edge);
+    int rc = chan_fd < 0 ? chan_fd : link_open(ours, its);
     if (!rc)
         rc = msg_pair(to_master);
     if (!rc) {
         struct worker *w = xcalloc(1, sizeof *w);
         // The kernel names the sender then: a worker can't give another's pid, which we might kill.
         (void)setsockopt(to_master[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-        (void)fd_set_nonblock(to_edge[0], true);
         *w = (struct worker){.pool = p,
                              .id = body.worker_id,
                              .generation = body.generation,
                              .asked_end = WORKER_ENDS,
-                             .edge_fd = to_edge[0],
+                             .link = {ours[LINK_DOWN], ours[LINK_UP], ours[LINK_FILES]},
                              .chan_fd = chan_fd,
                              .smaps_fd = -1,
                              .statm_fd = -1,
@@ -288,23 +288,25 @@ int worker_spawn(struct pool *p)
                              .peer = PEER_INIT};
         rc = peer_open(&w->peer, to_master[0], MSG_ROLE_WORKER, on_worker);
         to_master[0] = -1;
-        int fds[3] = {to_edge[1], to_master[1], chan_fd};
-        if (!rc && !peer_send(&mold->peer, MSG_SPAWN, &body, fds, 3))
+        int fds[LINK_FDS + 2] = {its[LINK_DOWN], its[LINK_UP], its[LINK_FILES], to_master[1], chan_fd};
+        if (!rc && !peer_send(&mold->peer, MSG_SPAWN, &body, fds, LINK_FDS + 2))
             rc = -EPIPE;
         if (!rc) {
             timer_set(&w->timer, on_no_hello, HELLO_LIMIT_MS);
             w->next = p->workers;
             p->workers = w;
-            to_edge[0] = chan_fd = -1; // its now
+            chan_fd = -1; // its now
+            for (int i = 0; i < LINK_FDS; i++)
+                ours[i] = -1;
         } else {
             peer_close(&w->peer);
             free(w);
         }
     }
-    for (int i = 0; i < 2; i++) {
-        fd_close(&to_edge[i]);
-        fd_close(&to_master[i]);
-    }
+    link_close(ours);
+    link_close(its);
+    fd_close(&to_master[0]);
+    fd_close(&to_master[1]);
     fd_close(&chan_fd);
     return rc;
 }
@@ -314,20 +316,18 @@ void worker_on_edge_lost(struct worker *w)
     const struct conf_pool *conf = w->pool->conf;
     unsigned limit = conf->request_terminate_timeout_ms ? conf->request_terminate_timeout_ms : conf->read_timeout_ms;
     struct msg_empty body = {0};
-    int pair[2];
+    int its[LINK_FDS];
 
     w->edge_serial = 0;
     w->retiring = false; // the next edge is told again
-    // Without HELLO, or with our end still in hand: the channel it reads is good for the next edge as well.
-    if (!w->pid || w->killing || w->edge_fd >= 0)
+    // Without HELLO, or with our end still in hand: the link it reads is good for the next edge as well.
+    if (!w->pid || w->killing || w->link[LINK_UP] >= 0)
         return;
-    int rc = msg_pair(pair);
+    int rc = link_open(w->link, its);
     if (!rc) {
-        (void)fd_set_nonblock(pair[0], true);
-        if (!peer_send(&w->peer, MSG_ATTACH, &body, &pair[1], 1))
+        if (!peer_send(&w->peer, MSG_ATTACH, &body, its, LINK_FDS))
             rc = -EPIPE;
-        close(pair[1]);
-        w->edge_fd = pair[0];
+        link_close(its);
     }
     w->attached = false;
     if (rc)

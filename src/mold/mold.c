@@ -100,9 +100,9 @@ _Noreturn static void become_worker(const struct msg *m, pid_t between)
 {
     struct worker_start start = {
         .spawn = m->as_SPAWN,
-        .edge_fd = m->fds[0],
-        .master_fd = m->fds[1],
-        .chan_fd = m->fds[2],
+        .link = {m->fds[LINK_DOWN], m->fds[LINK_UP], m->fds[LINK_FILES]},
+        .master_fd = m->fds[LINK_FDS],
+        .chan_fd = m->fds[LINK_FDS + 1],
         .pool = spec.pool,
         .catch_output = spec.catch_workers_output,
         .dumpable = spec.dumpable,

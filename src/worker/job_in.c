@@ -72,7 +72,7 @@ static void tell_taken(void)
     struct msg_took m = {.job_id = in.job_id, .n = (uint32_t)(in.at - in.told)};
 
     in.told = in.at;
-    (void)msg_send(worker.edge_fd, MSG_TOOK, &m, NULL, 0, NULL, 0); // a dead edge shows at the next receive
+    (void)worker__tell(MSG_TOOK, &m, NULL, 0); // a dead edge shows at the next receive
 }
 
 static size_t read_stream(char *dst, size_t n)
@@ -82,7 +82,7 @@ static size_t read_stream(char *dst, size_t n)
     while (done < n) {
         size_t have = (size_t)(in.arrived - in.at);
         if (!have) {
-            if (in.last || worker.stray || worker.edge_fd < 0)
+            if (in.last || worker.stray || worker.link[LINK_DOWN] < 0)
                 break;
             tell_taken();
             if (!worker__wait())
@@ -95,7 +95,7 @@ static size_t read_stream(char *dst, size_t n)
         in.at += have;
         done += have;
     }
-    if (in.at - in.told >= RING / 2 && !in.last && !worker.stray && worker.edge_fd >= 0)
+    if (in.at - in.told >= RING / 2 && !in.last)
         tell_taken();
     return done;
 }

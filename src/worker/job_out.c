@@ -20,6 +20,7 @@ static struct {
     uint64_t written, taken;
     uint32_t flags, status, head_n, body_n; // not told yet
     bool ended;  // END is told: what comes later is dropped
+    bool asked;    // the edge owes a SPACE
     bool unwanted; // client or edge is gone
     struct buf head;
     bool head_too_big;
@@ -37,7 +38,7 @@ void job_out_start(uint32_t job_id)
 static bool is_unwanted(void)
 {
     if (!out.unwanted)
-        out.unwanted = worker.stray || worker.edge_fd < 0 ||
+        out.unwanted = worker.stray || worker.link[LINK_DOWN] < 0 ||
                        atomic_load_explicit(&worker.chan.flags->gone_job, memory_order_relaxed) == out.job_id;
     return out.unwanted;
 }
@@ -56,9 +57,7 @@ static void send_resp(uint32_t flags, uint32_t exit_reason, uint64_t peak_bytes,
     };
 
     out.flags = out.status = out.head_n = out.body_n = 0;
-    if (worker.stray || worker.edge_fd < 0)
-        return;
-    if (msg_send(worker.edge_fd, MSG_RESP, &m, NULL, 0, NULL, 0) < 0)
+    if (worker__tell(MSG_RESP, &m, NULL, 0) < 0)
         out.unwanted = true; // the main loop finds the end of file
 }
 
@@ -71,7 +70,9 @@ static uint64_t space(void)
 static bool wait_space(uint64_t n)
 {
     while (!is_unwanted() && space() < n) {
-        send_resp(RESP_WANT_SPACE, 0, 0, 0);
+        if (!out.asked) // what came may have been more of the request's body: one question, one answer
+            send_resp(RESP_WANT_SPACE, 0, 0, 0);
+        out.asked = true;
         if (!out.unwanted && !worker__wait())
             out.unwanted = true;
     }
@@ -85,6 +86,7 @@ void job_out_on_space(const struct msg_space *m)
     if (m->n > out.written - out.taken)
         worker__protocol("it freed more of the response ring than was written");
     out.taken += m->n;
+    out.asked = false;
 }
 
 void job_out_head_begin(void)
@@ -180,11 +182,11 @@ void job_out_log(enum log_level level, struct str text)
     struct msg_log m = {.job_id = out.job_id, .level = (uint32_t)level};
 
     do {
-        size_t n = text.n < MSG_TAIL_MAX ? text.n : MSG_TAIL_MAX;
+        size_t n = text.n < MSG_LOG_BYTES ? text.n : MSG_LOG_BYTES;
         const char *cut = n < text.n ? memrchr(text.p, '\n', n) : NULL;
         if (cut && cut > text.p)
             n = (size_t)(cut - text.p) + 1;
-        if (worker.stray || worker.edge_fd < 0 || msg_send(worker.edge_fd, MSG_LOG, &m, text.p, n, NULL, 0) < 0)
+        if (worker__tell(MSG_LOG, &m, text.p, n) < 0)
             log_as(level, "php", "%.*s", (int)n, text.p);
         text.p += n;
         text.n -= n;

@@ -19,7 +19,7 @@
 #include "php/engine.h"
 #include "worker/worker_state.h"
 
-struct worker worker = {.edge_fd = -1, .master_fd = -1};
+struct worker worker = {.link = {-1, -1, -1}, .master_fd = -1};
 struct msg worker__msg;
 
 static const struct engine_host host = {
@@ -42,12 +42,19 @@ _Noreturn void worker__protocol(const char *what)
 
 static void drop_edge(void)
 {
-    fd_close(&worker.edge_fd);
+    link_close(worker.link);
+}
+
+int worker__tell(enum msg_type type, const void *body, const void *tail, size_t tail_n)
+{
+    if (worker.stray || worker.link[LINK_UP] < 0)
+        return -EPIPE;
+    return link_send(worker.link[LINK_UP], type, body, tail, tail_n);
 }
 
 bool worker__wait(void)
 {
-    int rc = msg_recv(worker.edge_fd, MSG_ROLE_EDGE, MSG_ROLE_WORKER, &worker__msg);
+    int rc = link_recv_down(worker.link[LINK_DOWN], &worker__msg);
 
     if (rc == -EPROTO || rc == -EPROTONOSUPPORT)
         worker__protocol("an unknown message");
@@ -91,22 +98,30 @@ static uint64_t job_cpu_us(uint64_t wall_us)
     return spent < wall_us ? spent : wall_us; // one thread: never more than the clock on the wall
 }
 
+// It was sent before the job, so it is there.
+static int take_body_file(uint32_t job_id)
+{
+    if (msg_recv(worker.link[LINK_FILES], MSG_ROLE_EDGE, MSG_ROLE_WORKER, &worker__msg) != 1 ||
+        worker__msg.type != MSG_BODY_FILE || worker__msg.as_BODY_FILE.job_id != job_id)
+        worker__protocol("a job without its body");
+    return worker__msg.fds[0];
+}
+
 static void run_job(struct msg *m)
 {
     static struct job job;
     static struct job_field fields[JOB_FIELDS_MAX];
     const struct msg_job head = m->as_JOB;
     struct engine_result result;
-    int body_fd = m->n_fds ? m->fds[0] : -1;
 
-    if ((head.body == JOB_BODY_FD) != (body_fd >= 0) || head.request_n > CHAN_REQUEST_BYTES ||
+    if (head.request_n > CHAN_REQUEST_BYTES ||
         (head.body == JOB_BODY_INLINE && head.body_n > CHAN_BODY_BYTES))
         worker__protocol("a job that fits nothing");
     if (job_decode(worker.chan.request, head.request_n, &job, fields) < 0)
         worker__protocol("a request block that can't be read");
     uint64_t began = clock_of(CLOCK_MONOTONIC);
     job_out_start(head.job_id);
-    job_in_start(&head, body_fd);
+    job_in_start(&head, head.body == JOB_BODY_FD ? take_body_file(head.job_id) : -1);
     engine_run(&job, head.body == JOB_BODY_NONE ? 0 : head.body_n, &result);
     if (worker.stray)
         _exit(0);
@@ -123,8 +138,8 @@ static void serve_edge(void)
 {
     struct msg *m = &worker__msg;
 
-    while (worker.edge_fd >= 0) {
-        int rc = msg_recv(worker.edge_fd, MSG_ROLE_EDGE, MSG_ROLE_WORKER, m);
+    while (worker.link[LINK_DOWN] >= 0) {
+        int rc = link_recv_down(worker.link[LINK_DOWN], m);
         if (rc == -EPROTO || rc == -EPROTONOSUPPORT)
             worker__protocol("an unknown message");
         if (rc <= 0) {
@@ -149,7 +164,7 @@ static void wait_for_edge(void)
 
     if (rc != 1 || worker__msg.type != MSG_ATTACH)
         _exit(WORKER_EXIT_ORDERLY);
-    worker.edge_fd = worker__msg.fds[0];
+    memcpy(worker.link, worker__msg.fds, sizeof worker.link);
     (void)msg_send(worker.master_fd, MSG_ATTACHED, &(struct msg_attached){.worker_id = worker.id}, NULL, 0, NULL, 0);
 }
 
@@ -210,7 +225,7 @@ _Noreturn void worker_run(const struct worker_start *start)
 
     worker.id = start->spawn.worker_id;
     worker.max_requests = start->spawn.max_requests;
-    worker.edge_fd = start->edge_fd;
+    memcpy(worker.link, start->link, sizeof worker.link);
     worker.master_fd = start->master_fd;
     reset_signals();
     set_output(start);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A worker: a fork of the mold that runs one job at a time. It talks to one edge over a channel of its own, and to the
+// A worker: a fork of the mold that runs one job at a time. It talks to one edge over a link of its own, and to the
 // master, which gives it another edge when this one is gone.
 #pragma once
 
 #include <stdbool.h>
 
+#include "ipc/link.h"
 #include "ipc/msg_types.h"
 
 #define WORKER_EXIT_ORDERLY 0
@@ -13,7 +14,7 @@
 
 struct worker_start {
     struct msg_spawn spawn;
-    int edge_fd, master_fd, chan_fd;
+    int link[LINK_FDS], master_fd, chan_fd;
     const char *pool;
     bool catch_output, dumpable;
 };

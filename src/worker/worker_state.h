@@ -8,11 +8,13 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "ipc/chan.h"
+#include "ipc/link.h"
 #include "ipc/msg.h"
 
 struct worker {
     struct chan chan;
-    int edge_fd, master_fd; // edge_fd is -1 once the edge is gone
+    int link[LINK_FDS]; // to the edge; -1 once it is gone
+    int master_fd;
     uint32_t id, max_requests, jobs;
     bool stray; // a fork of this process that a script made: it must not speak for us
 };
@@ -42,4 +44,6 @@ void job_in_end(void);
 
 // Receives one message of the edge for the running job. false: the edge is gone.
 bool worker__wait(void);
+// Tells the edge. Returns 0, or -EPIPE when it is gone or not ours to talk to.
+int worker__tell(enum msg_type type, const void *body, const void *tail, size_t tail_n);
 _Noreturn void worker__protocol(const char *what);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "ipc/job.h"
+#include "ipc/link.h"
 #include "ipc/msg.h"
 
 static void check_datagram(const char *data, size_t n)
@@ -15,7 +16,7 @@ static void check_datagram(const char *data, size_t n)
 
     for (int from = MSG_ROLE_MASTER; from <= MSG_ROLE_WORKER; from++)
         for (int to = MSG_ROLE_MASTER; to <= MSG_ROLE_WORKER; to++)
-            for (unsigned n_fds = 0; n_fds <= 3; n_fds++) {
+            for (unsigned n_fds = 0; n_fds <= 5; n_fds++) {
                 memset(&m, 0xa5, sizeof m);
                 int rc = msg_decode(data, n, n_fds, (enum msg_role)from, (enum msg_role)to, &m);
                 CHECK(rc == 1 || rc == -EPROTO || rc == -EPROTONOSUPPORT);
@@ -26,7 +27,19 @@ static void check_datagram(const char *data, size_t n)
                 CHECK(memcmp(m.tail, data + n - m.tail_n, m.tail_n) == 0);
                 accepted++;
             }
-    CHECK(accepted <= 4); // one direction only, with some numbers of descriptors
+    CHECK(accepted <= 5); // one direction only, with some numbers of descriptors
+}
+
+// What follows the message in its frame does not matter, but the message is the same.
+static void check_frame(const char *data, size_t n)
+{
+    static struct msg m, alone;
+    int rc = link_decode_frame(data, n, &m);
+
+    CHECK(rc == 1 || rc == -EPROTO || rc == -EPROTONOSUPPORT);
+    CHECK(rc != 1 || (n == LINK_FRAME_BYTES && m.tail_n == 0));
+    if (rc == 1)
+        CHECK(msg_decode(data, msg_bytes(data, n), 0, MSG_ROLE_EDGE, MSG_ROLE_WORKER, &alone) == 1 && alone.type == m.type);
 }
 
 static void check_job(const char *data, size_t n)
@@ -83,6 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (n)
         memcpy(data, bytes, n);
     check_datagram(data, n);
+    check_frame(data, n);
     check_job(data, n);
     check_head_block(data, n);
     free(data);

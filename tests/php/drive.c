@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include "base/fdio.h"
 #include "ipc/chan.h"
 #include "ipc/job.h"
+#include "ipc/link.h"
 #include "ipc/msg.h"
 #include "ipc/pool_spec.h"
 
@@ -29,7 +31,7 @@
 #define WORKERS_MAX 64
 
 struct seat {
-    int edge_fd, master_fd;
+    int link[LINK_FDS], master_fd;
     struct chan chan;
     pid_t pid;
     uint32_t job_id;
@@ -195,18 +197,16 @@ static struct seat *seat_of(const json_t *o)
 static void do_spawn(const json_t *o)
 {
     struct seat *s = seat_of(o);
-    int edge[2], master[2], chan_fd = chan_create();
+    int its[LINK_FDS], master[2], chan_fd = chan_create();
     struct msg_spawn m = {.worker_id = (uint32_t)(s - seats), .max_requests = (uint32_t)get_n(o, "max_requests", 0)};
 
-    must(chan_fd >= 0 && msg_pair(edge) == 0 && msg_pair(master) == 0 && chan_map(chan_fd, &s->chan) == 0);
-    int fds[3] = {edge[1], master[1], chan_fd};
-    must(msg_send(mold_fd, MSG_SPAWN, &m, NULL, 0, fds, 3) == 0);
-    close(edge[1]);
+    must(chan_fd >= 0 && link_open(s->link, its) == 0 && msg_pair(master) == 0 && chan_map(chan_fd, &s->chan) == 0);
+    int fds[LINK_FDS + 2] = {its[LINK_DOWN], its[LINK_UP], its[LINK_FILES], master[1], chan_fd};
+    must(msg_send(mold_fd, MSG_SPAWN, &m, NULL, 0, fds, LINK_FDS + 2) == 0);
+    link_close(its);
     close(master[1]);
     close(chan_fd);
-    s->edge_fd = edge[0];
     s->master_fd = master[0];
-    set_deadline(s->edge_fd);
     set_deadline(s->master_fd);
     if (msg_recv(s->master_fd, MSG_ROLE_WORKER, MSG_ROLE_MASTER, &msg) != 1 || msg.type != MSG_WORKER_HELLO)
         complain("no hello");
@@ -219,14 +219,13 @@ static void do_spawn(const json_t *o)
 static void do_attach(const json_t *o)
 {
     struct seat *s = seat_of(o);
-    int edge[2];
+    int ours[LINK_FDS], its[LINK_FDS];
 
-    must(msg_pair(edge) == 0);
-    must(msg_send(s->master_fd, MSG_ATTACH, &(struct msg_empty){0}, NULL, 0, &edge[1], 1) == 0);
-    close(edge[1]);
-    fd_close(&s->edge_fd);
-    s->edge_fd = edge[0];
-    set_deadline(s->edge_fd);
+    must(link_open(ours, its) == 0);
+    must(msg_send(s->master_fd, MSG_ATTACH, &(struct msg_empty){0}, NULL, 0, its, LINK_FDS) == 0);
+    link_close(its);
+    link_close(s->link);
+    memcpy(s->link, ours, sizeof ours);
     if (msg_recv(s->master_fd, MSG_ROLE_WORKER, MSG_ROLE_MASTER, &msg) != 1 || msg.type != MSG_ATTACHED)
         complain("not attached");
     say(json_pack("{s:b}", "attached", 1));
@@ -310,7 +309,7 @@ static void pump_stream(struct run *r)
     if (r->stream_ended)
         m.last = (uint32_t)get_n(r->o, "stream_end", 1);
     if (n || r->stream_ended)
-        (void)msg_send(r->seat->edge_fd, MSG_BODY, &m, NULL, 0, NULL, 0);
+        (void)link_send(r->seat->link[LINK_DOWN], MSG_BODY, &m, NULL, 0);
 }
 
 static void send_job(struct run *r)
@@ -337,7 +336,9 @@ static void send_job(struct run *r)
     }
     if (get_n(r->o, "gone_at", -1) == 0)
         atomic_store(&s->chan.flags->gone_job, s->job_id);
-    must(msg_send(s->edge_fd, MSG_JOB, &m, NULL, 0, &fd, fd >= 0 ? 1 : 0) == 0);
+    if (fd >= 0)
+        must(msg_send(s->link[LINK_FILES], MSG_BODY_FILE, &(struct msg_body_file){.job_id = s->job_id}, NULL, 0, &fd, 1) == 0);
+    must(link_send(s->link[LINK_DOWN], MSG_JOB, &m, NULL, 0) == 0);
     fd_close(&fd);
     r->stream_room = CHAN_BODY_BYTES;
     if (m.body == JOB_BODY_STREAM)
@@ -391,7 +392,7 @@ static void on_resp(struct run *r, const struct msg_resp *m)
     if (m->flags & RESP_WANT_SPACE) {
         struct msg_space space = {.job_id = m->job_id, .n = (uint32_t)(r->pos - r->told)};
         r->told = r->pos;
-        (void)msg_send(r->seat->edge_fd, MSG_SPACE, &space, NULL, 0, NULL, 0);
+        (void)link_send(r->seat->link[LINK_DOWN], MSG_SPACE, &space, NULL, 0);
     }
     if (m->flags & RESP_END && !r->ended) {
         r->ended = true;
@@ -400,9 +401,16 @@ static void on_resp(struct run *r, const struct msg_resp *m)
     r->done = m->flags & RESP_DONE;
     r->last = *m;
     if (!r->done && get_n(r->o, "drop_edge", 0)) {
-        fd_close(&r->seat->edge_fd);
+        link_close(r->seat->link);
         r->dropped = true;
     }
+}
+
+static int recv_from_worker(struct seat *s)
+{
+    struct pollfd p = {s->link[LINK_UP], POLLIN, 0};
+
+    return poll(&p, 1, DEADLINE_S * 1000) == 1 ? link_recv_up(s->link[LINK_UP], &msg) : -ETIMEDOUT;
 }
 
 static void do_job(const json_t *o)
@@ -412,7 +420,7 @@ static void do_job(const json_t *o)
 
     send_job(&r);
     while (!r.done && !r.dropped) {
-        int rc = msg_recv(r.seat->edge_fd, MSG_ROLE_WORKER, MSG_ROLE_EDGE, &msg);
+        int rc = recv_from_worker(r.seat);
         if (rc != 1) {
             lost = rc == 0 ? "closed" : strerror(-rc);
             break;
@@ -454,9 +462,9 @@ static void do_bench(const json_t *o)
 
     for (json_int_t i = 0; i < n; i++) {
         struct msg_job m = {.job_id = ++s->job_id, .request_n = request_n};
-        must(msg_send(s->edge_fd, MSG_JOB, &m, NULL, 0, NULL, 0) == 0);
+        must(link_send(s->link[LINK_DOWN], MSG_JOB, &m, NULL, 0) == 0);
         do
-            if (msg_recv(s->edge_fd, MSG_ROLE_WORKER, MSG_ROLE_EDGE, &msg) != 1)
+            if (recv_from_worker(s) != 1)
                 complain("the worker is gone");
         while (msg.type != MSG_RESP || !(msg.as_RESP.flags & RESP_DONE));
         status = msg.as_RESP.status;
@@ -511,10 +519,10 @@ int main(void)
         else if (!strcmp(verb, "memory"))
             do_memory(o);
         else if (!strcmp(verb, "leave")) {
-            must(msg_send(s->edge_fd, MSG_LEAVE, &(struct msg_empty){0}, NULL, 0, NULL, 0) == 0);
+            must(link_send(s->link[LINK_DOWN], MSG_LEAVE, &(struct msg_empty){0}, NULL, 0) == 0);
             say(json_object());
         } else if (!strcmp(verb, "close")) {
-            fd_close(&s->edge_fd);
+            link_close(s->link);
             if (get_n(o, "master_too", 0))
                 fd_close(&s->master_fd);
             say(json_object());

@@ -27,7 +27,7 @@ static int tear_down(void **state)
 T(a_message_arrives_with_body_tail_and_descriptor)
 {
     struct msg_log log = {.job_id = 7, .level = 1};
-    struct msg_job job = {.job_id = 9, .body = JOB_BODY_FD};
+    struct msg_body_file file = {.job_id = 9};
 
     assert_int_equal(msg_send(pair[0], MSG_LOG, &log, "hello", 5, NULL, 0), 0);
     assert_int_equal(msg_recv(pair[1], MSG_ROLE_WORKER, MSG_ROLE_EDGE, &got), 1);
@@ -36,7 +36,7 @@ T(a_message_arrives_with_body_tail_and_descriptor)
     assert_string_equal(got.tail, "hello");
 
     int fd = dup(0);
-    assert_int_equal(msg_send(pair[0], MSG_JOB, &job, NULL, 0, &fd, 1), 0);
+    assert_int_equal(msg_send(pair[0], MSG_BODY_FILE, &file, NULL, 0, &fd, 1), 0);
     close(fd);
     assert_int_equal(msg_recv(pair[1], MSG_ROLE_EDGE, MSG_ROLE_WORKER, &got), 1);
     assert_int_equal(got.n_fds, 1);
@@ -46,10 +46,10 @@ T(a_message_arrives_with_body_tail_and_descriptor)
 
 T(a_message_of_the_wrong_direction_is_refused_and_its_descriptors_are_closed)
 {
-    struct msg_job job = {.job_id = 1};
+    struct msg_body_file file = {.job_id = 1};
     int fd = dup(0);
 
-    assert_int_equal(msg_send(pair[0], MSG_JOB, &job, NULL, 0, &fd, 1), 0);
+    assert_int_equal(msg_send(pair[0], MSG_BODY_FILE, &file, NULL, 0, &fd, 1), 0);
     close(fd);
     assert_int_equal(msg_recv(pair[1], MSG_ROLE_WORKER, MSG_ROLE_EDGE, &got), -EPROTO);
     assert_int_equal(got.n_fds, 0);
