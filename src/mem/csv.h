@@ -10,14 +10,14 @@
 // Lines end in LF, CRLF or at the end; each is at most `max` bytes, a longer one is told and skipped. A quote lasts to the end
 // of its line at the most: what is read here holds numbers and names, never text with line ends.
 struct csv {
-    int fd;         // -1: all is in memory
-    const char *p;  // unread bytes
+    int fd;        // -1: all is in memory
+    const char *p; // unread bytes
     size_t n;
-    char *buf;      // of max + 1 bytes; NULL where all is in memory
+    char *buf; // of max + 1 bytes; NULL where all is in memory
     size_t max;
-    bool end;       // nothing more to read
-    bool skipping;  // inside a line that is too long
-    uint64_t line;  // number of the line last given out, from 1
+    bool end;      // nothing more to read
+    bool skipping; // inside a line that is too long
+    uint64_t line; // number of the line last given out, from 1
 };
 
 enum csv_status { CSV_END, CSV_LINE, CSV_LINE_UNFINISHED, CSV_LINE_TOO_LONG };
@@ -34,5 +34,5 @@ bool csv_field(struct str *rest, bool *started, struct str *ret_field);
 
 // A number as recordings have them: "12", "12.0", "1e6".
 enum csv_number { CSV_NOTHING, CSV_NUMBER, CSV_GARBAGE }; // NOTHING: empty, "-", "nan", "null" and the like
-enum csv_number csv_int64(struct str s, int64_t *ret); // from 0 up, rounded; more than INT64_MAX is INT64_MAX
-enum csv_number csv_double(struct str s, double *ret); // finite
+enum csv_number csv_int64(struct str s, int64_t *ret);    // from 0 up, rounded; more than INT64_MAX is INT64_MAX
+enum csv_number csv_double(struct str s, double *ret);    // finite

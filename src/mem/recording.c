@@ -145,7 +145,8 @@ static int read_header(struct recording *r, struct recording_error *ret_error)
         hint = " (columns are separated by commas, not by ';')";
     else if (r->n_columns == 1 && str_find(line, '\t') != SIZE_MAX)
         hint = " (columns are separated by commas, not by tabs)";
-    snprintf(text, sizeof text, "no column is called t (the time in seconds)%s; the line begins with \"%s\"", hint, show(line, piece));
+    snprintf(text, sizeof text, "no column is called t (the time in seconds)%s; the line begins with \"%s\"", hint,
+             show(line, piece));
     return fail(ret_error, -EBADMSG, r->csv.line, 0, text);
 }
 

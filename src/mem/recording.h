@@ -26,10 +26,10 @@ struct recording_error {
 
 // What was put up with, for those who want to say so.
 struct recording_notes {
-    uint64_t lines;        // read, header included
-    uint64_t rows;         // given out
+    uint64_t lines;         // read, header included
+    uint64_t rows;          // given out
     uint64_t rows_left_out; // no t, t not rising, too long
-    uint64_t bad_numbers;  // fields that are no numbers
+    uint64_t bad_numbers;   // fields that are no numbers
     uint64_t columns_unknown;
     bool teardown; // the recording ended with nprocs = 0
     uint64_t first_bad_line;

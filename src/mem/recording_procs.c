@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// STEM.procs.csv: a row per process and second beside a recording. Owns a table of at most PROCS_MAX processes; reads ahead by one
-// row, so that what it says at a sample depends on rows up to that sample's t only.
+// STEM.procs.csv: a row per process and second beside a recording. Owns a table of at most PROCS_MAX processes; reads ahead by
+// one row, so that what it says at a sample depends on rows up to that sample's t only.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +15,15 @@ static const struct {
     const char *name;
     enum mem_field sum;
 } parts[] = {
-    {"VmRSS", MEM_sum_rss},           {"RssAnon", MEM_sum_rss_anon},         {"RssFile", MEM_sum_rss_file},
-    {"RssShmem", MEM_sum_rss_shmem},  {"Pss", MEM_sum_pss},                  {"Pss_Anon", MEM_sum_pss_anon},
-    {"Pss_File", MEM_sum_pss_file},   {"Pss_Shmem", MEM_sum_pss_shmem},      {"Private_Dirty", MEM_sum_private_dirty},
+    {"VmRSS", MEM_sum_rss},
+    {"RssAnon", MEM_sum_rss_anon},
+    {"RssFile", MEM_sum_rss_file},
+    {"RssShmem", MEM_sum_rss_shmem},
+    {"Pss", MEM_sum_pss},
+    {"Pss_Anon", MEM_sum_pss_anon},
+    {"Pss_File", MEM_sum_pss_file},
+    {"Pss_Shmem", MEM_sum_pss_shmem},
+    {"Private_Dirty", MEM_sum_private_dirty},
 };
 #define PARTS_N (sizeof parts / sizeof *parts)
 #define PART_RSS_ANON 1

@@ -152,8 +152,9 @@ static void write_label(const char *path, const struct trace *t, const struct ru
 
     if (!f)
         return;
-    fprintf(f, "{\"class\": \"%s\", \"leak\": %s, \"onset\": %.3f, \"rise\": %.0f, \"swing\": %.0f, \"rows\": %zu,\n \"causes\": [",
-            trace_class_name(t->spec.class), t->label.leak ? "true" : "false", t->label.onset, t->label.rise, t->label.swing, t->n);
+    fprintf(
+        f, "{\"class\": \"%s\", \"leak\": %s, \"onset\": %.3f, \"rise\": %.0f, \"swing\": %.0f, \"rows\": %zu,\n \"causes\": [",
+        trace_class_name(t->spec.class), t->label.leak ? "true" : "false", t->label.onset, t->label.rise, t->label.swing, t->n);
     for (int c = 0, any = 0; c < CAUSE_N; c++)
         if (t->label.causes >> c & 1)
             fprintf(f, "%s\"%s\"", any++ ? ", " : "", mem_cause_name((enum mem_cause)c));
@@ -324,17 +325,17 @@ static bool print_all(const struct tally *quiet, const struct tally *leaks, bool
     double wrong = ratio(quiet->alarmed + leaks->early, quiet->n + leaks->with_onset), recall = ratio(leaks->hit, leaks->n);
     bool ok = true;
 
-    snprintf(text, sizeof text, "all: %zu traces that don't leak, %zu that do (at least %d and %d)", quiet->n, leaks->n, QUIET_LEAST,
-             LEAKS_LEAST);
+    snprintf(text, sizeof text, "all: %zu traces that don't leak, %zu that do (at least %d and %d)", quiet->n, leaks->n,
+             QUIET_LEAST, LEAKS_LEAST);
     ok &= gate(!whole || (quiet->n >= QUIET_LEAST && leaks->n >= LEAKS_LEAST), text);
     if (quiet->n) {
-        snprintf(text, sizeof text, "all: false alarms %.2f %% (at most %.0f %%): %zu of %zu, and %zu of %zu before an onset", 100 * wrong,
-                 100 * FALSE_ALL, quiet->alarmed, quiet->n, leaks->early, leaks->with_onset);
+        snprintf(text, sizeof text, "all: false alarms %.2f %% (at most %.0f %%): %zu of %zu, and %zu of %zu before an onset",
+                 100 * wrong, 100 * FALSE_ALL, quiet->alarmed, quiet->n, leaks->early, leaks->with_onset);
         ok &= gate(wrong <= FALSE_ALL && ratio(quiet->alarmed, quiet->n) <= FALSE_ALL, text);
     }
     if (leaks->n) {
-        snprintf(text, sizeof text, "all: recall %.2f %% (at least %.0f %%), median delay %.0f s, cause right %.1f %%", 100 * recall,
-                 100 * RECALL_ALL, median(leaks->delay, leaks->hit), 100 * ratio(leaks->cause, leaks->hit));
+        snprintf(text, sizeof text, "all: recall %.2f %% (at least %.0f %%), median delay %.0f s, cause right %.1f %%",
+                 100 * recall, 100 * RECALL_ALL, median(leaks->delay, leaks->hit), 100 * ratio(leaks->cause, leaks->hit));
         ok &= gate(recall >= RECALL_ALL, text);
     }
     printf("     %.0f hours of traces; %.2f us a sample; %.1f ms to make a trace; %zu of %zu the same through CSV\n",
@@ -347,10 +348,10 @@ static bool print_all(const struct tally *quiet, const struct tally *leaks, bool
 static void list_wrong(const struct task *task, const struct outcome *o)
 {
     bool leaks = trace_class_leaks(task->class);
-    const char *what = !o->done             ? "not made"
-                       : !leaks && o->alarms ? "false alarm"
-                       : o->early            ? "before the onset"
-                       : leaks && !o->hit    ? "missed"
+    const char *what = !o->done                   ? "not made"
+                       : !leaks && o->alarms      ? "false alarm"
+                       : o->early                 ? "before the onset"
+                       : leaks && !o->hit         ? "missed"
                        : leaks && !o->cause_right ? "wrong cause"
                                                   : NULL;
 
@@ -374,7 +375,7 @@ static int report(const struct task *tasks, size_t n, const struct outcome *o, b
 
     if (!quiet.delay || !quiet.share || !leaks.delay || !leaks.share || !delay || !share)
         return 1;
-    for (enum trace_class class = 0; class < TRACE_CLASS_N; class++) {
+    for (enum trace_class class = 0; class < TRACE_CLASS_N; class ++) {
         struct tally c = {.delay = delay, .share = share};
         for (size_t i = 0; i < n; i++)
             if (tasks[i].class == class) {
@@ -400,12 +401,14 @@ static int report(const struct task *tasks, size_t n, const struct outcome *o, b
 
 static int usage(int rc)
 {
-    fprintf(rc ? stderr : stdout,
-            "usage: judge-table [--tuning] [--class NAME]... [--seeds FIRST[-LAST]] [--list] [--csv-every N] [--jobs N] [--write DIR]\n"
-            "  Without options: the seeds held out from tuning, %d a class, %d a leaking one; exit code 1 where a gate is missed.\n"
-            "  --tuning   seeds %d to %d of each class, and a list of the traces judged wrong\n"
-            "  --write    the traces into DIR as CLASS-SEED.csv, their labels beside them as .json\n",
-            HELD_OUT_QUIET, HELD_OUT_LEAKS, TUNING_FIRST, TUNING_N);
+    fprintf(
+        rc ? stderr : stdout,
+        "usage: judge-table [--tuning] [--class NAME]... [--seeds FIRST[-LAST]] [--list] [--csv-every N] [--jobs N] [--write "
+        "DIR]\n"
+        "  Without options: the seeds held out from tuning, %d a class, %d a leaking one; exit code 1 where a gate is missed.\n"
+        "  --tuning   seeds %d to %d of each class, and a list of the traces judged wrong\n"
+        "  --write    the traces into DIR as CLASS-SEED.csv, their labels beside them as .json\n",
+        HELD_OUT_QUIET, HELD_OUT_LEAKS, TUNING_FIRST, TUNING_N);
     return rc;
 }
 
@@ -459,8 +462,11 @@ int main(int argc, char **argv)
     if (!tasks)
         return 1;
     for (uint64_t k = 0; k < most / TRACE_CLASS_N; k++) // by seed first, so that jobs get an even share
-        for (class = 0; class < TRACE_CLASS_N; class++) {
-            uint64_t count = last ? last - first + 1 : tuning ? TUNING_N : trace_class_leaks(class) ? HELD_OUT_LEAKS : HELD_OUT_QUIET;
+        for (class = 0; class < TRACE_CLASS_N; class ++) {
+            uint64_t count = last                       ? last - first + 1
+                             : tuning                   ? TUNING_N
+                             : trace_class_leaks(class) ? HELD_OUT_LEAKS
+                                                        : HELD_OUT_QUIET;
             if (k < count && (!some || chosen[class]))
                 tasks[n++] = (struct task){class, (last ? first : tuning ? TUNING_FIRST : HELD_OUT_FIRST) + k};
         }

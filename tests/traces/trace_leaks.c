@@ -56,9 +56,9 @@ static void beside(struct world *w)
 static void where_it_goes(struct world *w, enum trace_class c)
 {
     static const enum target one[TRACE_CLASS_N] = {
-        [TRACE_TMPFS_INCIDENT] = T_TMPFS,   [TRACE_HEAP_SAWTOOTH] = T_PHP,    [TRACE_SOME_WORKERS] = T_PHP,
-        [TRACE_NATIVE_MALLOC] = T_NATIVE,   [TRACE_GO_HEAP_LEAK] = T_GO,      [TRACE_DELETED_OPEN] = T_DELETED,
-        [TRACE_EMPTY_FILES] = T_FILES_N,    [TRACE_SEGMENTS_LEAK] = T_SEGMENTS, [TRACE_CACHE_AT_LIMIT] = T_TMPFS,
+        [TRACE_TMPFS_INCIDENT] = T_TMPFS, [TRACE_HEAP_SAWTOOTH] = T_PHP,      [TRACE_SOME_WORKERS] = T_PHP,
+        [TRACE_NATIVE_MALLOC] = T_NATIVE, [TRACE_GO_HEAP_LEAK] = T_GO,        [TRACE_DELETED_OPEN] = T_DELETED,
+        [TRACE_EMPTY_FILES] = T_FILES_N,  [TRACE_SEGMENTS_LEAK] = T_SEGMENTS, [TRACE_CACHE_AT_LIMIT] = T_TMPFS,
     };
     enum target k = one[c];
 
@@ -136,7 +136,8 @@ static void all_else(struct world *w, enum trace_class c)
         add_wave(w, w->main_target, part(w, 0.05, 0.25), fmin(3000, w->end / uniform(w, 3.2, 10)), uniform(w, 0, 1), 0.08);
         break;
     case TRACE_SOME_WORKERS:
-        add_workers(w, T_PHP, 2 + pick(w, 20), part(w, 0.05, 0.25), uniform(w, 0.03, 0.2) * fmin(w->end, 7200), uniform(w, 0.05, 0.3));
+        add_workers(w, T_PHP, 2 + pick(w, 20), part(w, 0.05, 0.25), uniform(w, 0.03, 0.2) * fmin(w->end, 7200),
+                    uniform(w, 0.05, 0.3));
         break;
     case TRACE_GO_HEAP_LEAK:
         w->leak_teeth = uniform(w, 0.1, 0.4);

@@ -212,7 +212,8 @@ static void compose_events(struct world *w, enum trace_class c)
                 over = uniform(w, -0.3, 0.3);
                 j++;
             }
-            w->value[w->main_target][i] += a * (1 - exp(-(w->t[i] - began) / tau)) - (w->t[i] - began < 20 ? 0.3 * w->base_php : 0);
+            w->value[w->main_target][i] +=
+                a * (1 - exp(-(w->t[i] - began) / tau)) - (w->t[i] - began < 20 ? 0.3 * w->base_php : 0);
         }
         break;
     }
@@ -294,7 +295,8 @@ static void compose_rest(struct world *w, enum trace_class c)
     double a, n;
 
     if (c == TRACE_POOL_DYNAMIC)
-        traffic_wave(w, log_uniform(w, 2, 100), uniform(w, 0.5, 0.9), fmin(3000, w->end / uniform(w, 3.2, 12)), uniform(w, 0, 1), 0.1);
+        traffic_wave(w, log_uniform(w, 2, 100), uniform(w, 0.5, 0.9), fmin(3000, w->end / uniform(w, 3.2, 12)), uniform(w, 0, 1),
+                     0.1);
     compose_base(w);
     switch (c) {
     case TRACE_HIGH_WATER: {

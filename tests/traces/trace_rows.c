@@ -16,7 +16,7 @@ struct run {
     int64_t peak;
     double rss_shared; // how much Σ RSS counts twice
     double lru;        // the inactive part of the file LRU
-    bool psi, client; // client: requests are counted by the client (req_ok), else by the server (requests)
+    bool psi, client;  // client: requests are counted by the client (req_ok), else by the server (requests)
     double split_next;
 };
 
@@ -52,7 +52,8 @@ static void want_all(struct trace *t, const enum mem_field *f, size_t n)
     for (size_t i = 0; i < n; i++)
         want(t, f[i]);
 }
-#define WANT(t, ...) want_all(t, (const enum mem_field[]){__VA_ARGS__}, sizeof((enum mem_field[]){__VA_ARGS__}) / sizeof(enum mem_field))
+#define WANT(t, ...)                                                                                                             \
+    want_all(t, (const enum mem_field[]){__VA_ARGS__}, sizeof((enum mem_field[]){__VA_ARGS__}) / sizeof(enum mem_field))
 
 static void choose_requests(struct world *w, struct trace *t, struct run *run)
 {
@@ -82,22 +83,23 @@ static void choose_columns(struct world *w, struct trace *t, struct run *run)
     if (t->split)
         WANT(t, MEM_php_heap, MEM_go_heap, MEM_native, MEM_deleted_files, MEM_segments, MEM_kernel_pinned);
     if (t->profile == TRACE_SPARSE) {
-        static const enum mem_field maybe[] = {MEM_anon, MEM_file, MEM_kernel, MEM_mnt_used, MEM_mnt_inodes, MEM_inactive_anon,
-                                               MEM_active_anon, MEM_nprocs};
+        static const enum mem_field maybe[] = {MEM_anon,       MEM_file,          MEM_kernel,      MEM_mnt_used,
+                                               MEM_mnt_inodes, MEM_inactive_anon, MEM_active_anon, MEM_nprocs};
         for (size_t i = 0; i < sizeof maybe / sizeof *maybe; i++)
             if (chance(w, 0.25) && !(w->need_kernel && maybe[i] == MEM_kernel) &&
                 !(w->need_mnt && (maybe[i] == MEM_mnt_used || maybe[i] == MEM_mnt_inodes)))
                 drop(t, maybe[i]);
         return;
     }
-    WANT(t, MEM_peak, MEM_anon_thp, MEM_file_mapped, MEM_file_dirty, MEM_file_writeback, MEM_refault_file, MEM_refault_anon, MEM_pgfault,
-         MEM_pgmajfault, MEM_unevictable, MEM_oom_kill, MEM_nthreads, MEM_sum_rss, MEM_sum_rss_anon, MEM_sum_rss_file,
-         MEM_sum_rss_shmem, MEM_sum_pss, MEM_sum_pss_anon, MEM_sum_pss_file, MEM_sum_pss_shmem, MEM_sum_private_dirty, MEM_working_set);
+    WANT(t, MEM_peak, MEM_anon_thp, MEM_file_mapped, MEM_file_dirty, MEM_file_writeback, MEM_refault_file, MEM_refault_anon,
+         MEM_pgfault, MEM_pgmajfault, MEM_unevictable, MEM_oom_kill, MEM_nthreads, MEM_sum_rss, MEM_sum_rss_anon,
+         MEM_sum_rss_file, MEM_sum_rss_shmem, MEM_sum_pss, MEM_sum_pss_anon, MEM_sum_pss_file, MEM_sum_pss_shmem,
+         MEM_sum_private_dirty, MEM_working_set);
     if (!t->requests && t->profile == TRACE_FULL) // as where no client ran: 0 all along
         WANT(t, MEM_req_ok, MEM_req_err, MEM_lat_p50, MEM_lat_max);
     if (t->v2)
-        WANT(t, MEM_kernel_stack, MEM_pagetables, MEM_percpu, MEM_slab_reclaimable, MEM_slab_unreclaimable, MEM_sock, MEM_events_high,
-             MEM_events_max, MEM_events_oom);
+        WANT(t, MEM_kernel_stack, MEM_pagetables, MEM_percpu, MEM_slab_reclaimable, MEM_slab_unreclaimable, MEM_sock,
+             MEM_events_high, MEM_events_max, MEM_events_oom);
     else
         WANT(t, MEM_failcnt, MEM_pgpgin, MEM_pgpgout, MEM_tcp, MEM_under_oom);
     if (run->psi)
@@ -374,8 +376,11 @@ static int choose_rise(struct world *w, struct trace *t, double *ret_rise)
 
 int rows_make(struct world *w, struct trace *t)
 {
-    struct run run = {.refault_rate = log_uniform(w, 0.5, 150), .events_rate = log_uniform(w, 0.1, 40), .rss_shared = uniform(w, 1.0, 1.5),
-                      .lru = uniform(w, 0.3, 0.9), .psi = chance(w, 0.7)};
+    struct run run = {.refault_rate = log_uniform(w, 0.5, 150),
+                      .events_rate = log_uniform(w, 0.1, 40),
+                      .rss_shared = uniform(w, 1.0, 1.5),
+                      .lru = uniform(w, 0.3, 0.9),
+                      .psi = chance(w, 0.7)};
     double rise, served = uniform(w, 0, 1e6), began = chance(w, 0.2) ? 1.7e9 + uniform(w, 0, 1e8) : 0;
     int rc = choose_rise(w, t, &rise);
 

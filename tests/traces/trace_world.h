@@ -22,16 +22,16 @@ struct world {
     double end;     // duration
     double dt;
     size_t n;
-    double *t;     // from 0
-    double *limits; // the limit told, row by row
-    double *rate;  // requests a second
-    double *cum;   // requests so far
+    double *t;               // from 0
+    double *limits;          // the limit told, row by row
+    double *rate;            // requests a second
+    double *cum;             // requests so far
     double *value[TARGET_N]; // all that isn't the leak
     // The leak: unit[] rises from 0 at the onset to 1 at the end; its rise is chosen when all else is known.
     double *unit;
     double onset;
     enum target leak_target;
-    enum target leak_also; // == leak_target: one cause only
+    enum target leak_also;             // == leak_target: one cause only
     double leak_mult_lo, leak_mult_hi; // rise over what counts
     double leak_file_bytes;            // for tmpfs leaks: bytes a file
     double leak_teeth;                 // Go: the part of the leak that comes and goes on top of it
@@ -44,7 +44,7 @@ struct world {
     double hot;        // file pages it needs
     bool v2, split, requests, limit_told, host_mnt;
     bool need_mnt, need_kernel, need_requests, need_lru; // columns the class's label depends on
-    double sparse_split; // seconds between rows that tell the split; 0: every row
+    double sparse_split;                                 // seconds between rows that tell the split; 0: every row
     int cpus;
     enum trace_profile profile;
 };
