@@ -151,13 +151,13 @@ enum csv_number csv_double(struct str s, double *ret)
 
 enum csv_number csv_int64(struct str s, int64_t *ret)
 {
-    if (s.n > 0 && s.n <= 18) { // digits only: exact, and the common case
-        int64_t v = 0;
+    if (s.n > 0 && s.n <= 19) { // digits only: exact, and the common case
+        uint64_t v = 0;
         size_t i = 0;
         for (; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++)
-            v = v * 10 + (s.p[i] - '0');
+            v = v * 10 + (uint64_t)(s.p[i] - '0');
         if (i == s.n) {
-            *ret = v;
+            *ret = v > INT64_MAX ? INT64_MAX : (int64_t)v;
             return CSV_NUMBER;
         }
     }
