@@ -9,7 +9,8 @@
 
 #include "base/str.h"
 
-// Reads fd from its start into buf, NUL-terminated. The length, or -errno; what doesn't fit is cut off at the last whole line.
+// Reads fd from its start into buf, NUL-terminated. The length, or -errno. Whole lines only: what doesn't fit, and a last line
+// without its end, which the kernel never writes, is left out.
 ssize_t kfile_pread(int fd, char *buf, size_t cap);
 // The same for a file beneath dir, opened and closed again. Symbolic links are followed (fake trees, /proc/self).
 ssize_t kfile_read(int dir, const char *name, char *buf, size_t cap);
