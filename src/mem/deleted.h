@@ -6,7 +6,7 @@
 
 #include "mem/segments.h"
 
-// Adds to g the deleted files (and memfds) that a process has open on a file system for which in_memory() is true. At most
-// fds_max descriptors are looked at. 0, -EACCES where that isn't ours to see, another -errno; -EOVERFLOW: it has more.
-int deleted_read(struct segments *g, int proc_pid, pid_t pid, unsigned fds_max, bool (*in_memory)(dev_t dev, void *arg),
-                 void *arg);
+// Adds to g the deleted files and memfds that a process has open. in_memory: as in segments.h; where it says no, the file's own
+// file system is asked. At most fds_max descriptors are looked at. 0, -EACCES where that isn't ours to see, another -errno;
+// -EOVERFLOW: it has more.
+int deleted_read(struct segments *g, int proc_pid, pid_t pid, unsigned fds_max, segments_dev_fn in_memory, void *arg);

@@ -11,8 +11,10 @@
 
 #define LEDGER_CATEGORIES(X)                                                                                                     \
     X(ANON, "anonymous")                                                                                                         \
-    X(FILES, "files_in_memory") X(SHARED, "shared_memory") X(CACHE, "page_cache") X(KERNEL, "kernel")                            \
-        X(UNEXPLAINED, "unexplained") X(BESIDE, "beside") // BESIDE: shown, not in the sum (v1 TCP buffers)
+    X(FILES, "files_in_memory")                                                                                                  \
+    X(SHARED, "shared_memory")                                                                                                   \
+    X(CACHE, "page_cache")                                                                                                       \
+    X(KERNEL, "kernel") X(UNEXPLAINED, "unexplained") X(BESIDE, "beside") // BESIDE: shown, not in the sum (v1 TCP buffers)
 enum ledger_category {
 #define X(id, name) LEDGER_##id,
     LEDGER_CATEGORIES(X)
@@ -39,6 +41,28 @@ struct ledger_entry {
     char note[LEDGER_NAME]; // what to know of it, "" if nothing
 };
 
+struct eye_dir; // mem/eye.h
+struct mounts;
+struct segments;
+struct scan_total;
+
+// All a ledger is made of, borrowed.
+struct ledger_input {
+    const struct mem_sample *sample;
+    const struct proc_info *procs;
+    int32_t nprocs, procs_dropped;
+    bool pss_fresh; // Pss of every process was read together with the sample
+    enum sight sight;
+    bool gvisor;
+    unsigned ncpus; // 0: not known, taken for 1
+    const struct mounts *mounts;
+    const struct scan_total *walked; // one a mount, same index
+    bool complete;                   // the walk has been through once
+    const struct eye_dir *dirs;      // worth naming
+    int n_dirs;
+    const struct segments *segments;
+};
+
 struct ledger {
     int64_t usage, limit, hard;     // limit: MEM_UNLIMITED where there is none
     int64_t sum[LEDGER_CATEGORY_N]; // sum[LEDGER_UNEXPLAINED] is the residual, signed
@@ -49,4 +73,15 @@ struct ledger {
     struct ledger_entry entry[LEDGER_ENTRIES];
 };
 
+// Adds up. What is read at lower sight or sized by guess is marked as an estimate. Growth and verdicts of lines are left open but
+// for directories.
+void ledger_build(const struct ledger_input *in, struct ledger *ret);
+// What objects that are counted cost the kernel: inodes of files in memory, page tables, threads' stacks, sockets' buffers. -1:
+// not known. The part of kernel memory that no reclaim gets back.
+int64_t ledger_pinned(const struct mem_sample *sample, const struct proc_info *procs, int32_t nprocs,
+                      const struct mounts *mounts);
+#define LEDGER_INODE_BYTES 950         // of kernel memory for a file on tmpfs; measured
+#define LEDGER_STACK_BYTES (16 * 1024) // of kernel memory for a thread
+#define LEDGER_RESERVE_PER_CPU (256 * 1024)
+// |unexplained| <= max(1 % of usage, reserve)
 bool ledger_balances(const struct ledger *l);

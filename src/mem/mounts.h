@@ -26,6 +26,7 @@ struct mount {
     enum mount_kind kind;
     dev_t dev;
     bool dev_real;         // dev is st_dev (else mountinfo's numbers)
+    bool whole;            // path is its root, not a directory or file of it bound there
     bool shadowed;         // another mount lies over it: can't be opened, its size isn't known
     bool sized;            // statvfs tells its size
     int fd;                // O_PATH, -1 where it can't be opened
@@ -53,9 +54,11 @@ int mounts_parse_line(char *line, struct mount_line *ret);
 // The upperdir of an overlay's super options into out ("" if it has none or doesn't fit).
 void mounts_upperdir(const char *super, char *out, size_t size);
 
-// Reads mountinfo and opens what is in memory. proc_pid: descriptor of /proc/PID; root: of the container's /. m is filled anew;
+// Reads mountinfo and opens what is in memory. proc_pid: descriptor of /proc/PID; proc: of /proc (self/mountinfo is asked
+// where an overlay has its upper directory); root: of the container's /. m is filled anew;
 // descriptors of mounts that are still there are kept. scratch: at least 64 KiB. 0 or -errno (m is then as it was).
-int mounts_read(int proc_pid, int root, char *scratch, size_t size, struct mounts *m);
+// gvisor: overlays are the sentry's memory.
+int mounts_read(int proc, int proc_pid, int root, bool gvisor, char *scratch, size_t size, struct mounts *m);
 void mounts_init(struct mounts *m);
 void mounts_close(struct mounts *m);
 

@@ -62,9 +62,17 @@ struct scan_file {
 struct scan *scan_new(void);            // NULL: no memory
 struct scan *scan_free(struct scan *s); // NULL
 
-// The file systems to walk: slot is the caller's number (0 to SCAN_MOUNTS-1), fd an O_PATH or readable descriptor that stays open
-// (borrowed), inodes what statvfs counts (0: not known). Takes effect with the next round; a slot with another dev starts anew.
-void scan_set_mount(struct scan *s, int slot, int fd, dev_t dev, int64_t inodes);
+// A file system to walk.
+struct scan_mount {
+    int fd;         // O_PATH or readable, borrowed: stays open until the slot is set anew or unset and a round has ended
+    dev_t dev;      // its st_dev
+    dev_t skip_dev; // overlays: files on this device are of the image, not in memory; 0: none
+    bool overlay;   // files may have other devices than its directories
+    bool by_size;   // ramfs: it keeps no st_blocks
+    int64_t inodes; // what statvfs counts, for the coverage; 0: not known
+};
+// slot is the caller's number, 0 to SCAN_MOUNTS-1. Takes effect with the next round; a slot with another dev starts anew.
+void scan_set_mount(struct scan *s, int slot, const struct scan_mount *mount);
 void scan_unset_mount(struct scan *s, int slot);
 
 // Walks on until now_us() has moved budget_us (looked at every few dozen entries; budget_us <= 0: to the end of the round).
@@ -77,6 +85,7 @@ void scan_total(const struct scan *s, int slot, struct scan_total *ret);
 // Directories that are disjoint and each hold at least `share` (0.1: a tenth) of the bytes or the growth of their mount, largest
 // first: neither the root of everything nor each of a thousand hashed leaves. slot -1: all mounts. Returns their number.
 int scan_top(struct scan *s, int slot, enum scan_by by, double share, int max, struct scan_dir *ret);
+uint32_t scan_root(const struct scan *s, int slot); // SCAN_NONE before its first round has ended
 bool scan_get(const struct scan *s, uint32_t id, struct scan_dir *ret);
 
 // The path of a directory beneath its mount ("" for the mount itself), found by inode numbers: opens its ancestors. 0 or -errno

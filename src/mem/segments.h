@@ -3,6 +3,7 @@
 // files that are still open or mapped. Unique by device and inode.
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,6 +30,7 @@ struct segment {
     bool estimate;   // bytes comes from page tables of processes, not from the object
     bool open;       // through a descriptor
     bool mapped;
+    pid_t last;              // the last process counted in holders
     uint32_t seen;           // round
     char name[SEGMENT_NAME]; // the end of its path, without " (deleted)"
 };
@@ -36,8 +38,8 @@ struct segment {
 struct segments {
     int n, dropped;
     uint32_t round;
-    bool complete;  // every process could be looked at
-    int32_t unseen; // processes whose maps or descriptors may not be read
+    bool complete;   // every process could be looked at
+    uint32_t unseen; // processes whose maps or descriptors may not be read
     struct segment s[SEGMENTS_MAX];
 };
 
@@ -46,6 +48,8 @@ void segments_begin(struct segments *g); // a round: marks all as not seen
 void segments_end(struct segments *g);   // drops what wasn't seen
 // Finds or makes the segment; NULL where the table is full (dropped is counted).
 struct segment *segments_get(struct segments *g, enum segment_kind kind, dev_t dev, ino_t ino);
+void segments_hold(struct segment *s, pid_t pid); // pid has it; processes come one after the other
+void segments_name(struct segment *s, const char *path);
 
 // One line of /proc/PID/maps (or a head line of smaps), in place. 0 or -EINVAL. path "" for anonymous memory.
 struct map_line {
@@ -59,12 +63,17 @@ int segments_parse_map(char *line, struct map_line *ret);
 // Is this mapping of a shmem object outside all directories? (memory only: by its path)
 bool segments_kind_of(const char *path, enum segment_kind *ret);
 
-// Adds what a process maps. Sizes come from map_files where that may be followed, else from smaps. in_memory(dev, arg) tells
-// whether a deleted file lies in memory. 0 or -errno (-EACCES: not ours to see).
-int segments_read_maps(struct segments *g, int proc_pid, pid_t pid, bool (*in_memory)(dev_t dev, void *arg), void *arg,
+// Does a file on this device lie in memory? (mounts_find_dev() and the kernel's own shmem mount)
+typedef bool (*segments_dev_fn)(dev_t dev, void *arg);
+typedef bool (*segments_pid_fn)(pid_t pid, void *arg);
+
+// Adds what a process maps, to be called once a process and round. Sizes come from map_files where that may be followed; else,
+// where `smaps`, from smaps (slow: it walks page tables), as an estimate; else they stay unknown.
+// 0 or -errno (-EACCES: not ours to see; -ESRCH, -ENOENT: it is gone).
+int segments_read_maps(struct segments *g, int proc_pid, pid_t pid, bool smaps, segments_dev_fn in_memory, void *arg,
                        char *scratch, size_t size);
-// SysV segments of this IPC namespace, mapped by no process or seen by is_ours(pid, arg) as their maker's. 0 or -errno.
-int segments_read_sysv(struct segments *g, int proc, bool (*is_ours)(pid_t pid, void *arg), void *arg, char *scratch,
-                       size_t size);
+// SysV segments of this process's IPC namespace that nothing in g maps, if is_ours(their maker) or of anybody where it is NULL.
+// 0 or -errno.
+int segments_read_sysv(struct segments *g, int proc, segments_pid_fn is_ours, void *arg, char *scratch, size_t size);
 
 int64_t segments_sum(const struct segments *g, enum segment_kind kind); // bytes known
