@@ -25,7 +25,7 @@ class Site:
     """Starts the servers in `box`. charged: their programs are the group's page cache, as an image's are a container's (they stall);
     else they are somebody else's and the group is killed from."""
 
-    def __init__(self, box, charged=True, fpm_conf=None):
+    def __init__(self, box, charged=True, fpm_conf=None, options=()):
         self.box = box
         box.write("/app/public/index.php", (SITE / "index.php").read_text())
         box.write("/app/src/store.php", (SITE / "store.php").read_text())
@@ -36,7 +36,7 @@ class Site:
             env |= box.install(FPM, "/usr/bin/caddy", OPCACHE)
             fpm, caddy, opcache = "/app/bin/php-fpm8.2", "/app/bin/caddy", "/app/lib/opcache.so"
         self.fpm = box.run([fpm, "-n", "-F", "-y", "/app/fpm.conf", "-d", f"zend_extension={opcache}",
-                            "-d", "opcache.memory_consumption=32"], level="docker", env=env, name="php-fpm")
+                            "-d", "opcache.memory_consumption=32", *options], level="docker", env=env, name="php-fpm")
         self.fpm.wait("ready to handle connections", 20)
         self.caddy = box.run([caddy, "run", "--config", "/app/Caddyfile", "--adapter", "caddyfile"], level="docker", env=env, name="caddy")
         self.caddy.wait("serving initial configuration", 20)

@@ -66,6 +66,15 @@ class Recorder:
                          " ".join(f"{row[c]:8}" for c in ("refault", "majfault", "max", "oom_kill", "nprocs")))
         return "\n".join(lines)
 
+    def csv(self):
+        """The recording in the words of the traces (plimsoll-xray --replay), v1's names."""
+        names = {"usage": "usage", "anon": "rss", "shmem": "shmem", "file": "cache", "inactive_file": "inactive_file",
+                 "active_file": "active_file", "kernel": "kmem_usage", "refault": "workingset_refault_file", "majfault": "pgmajfault",
+                 "oom_kill": "oom_kill", "max": "events_max", "nprocs": "nprocs"}
+        lines = ["t,limit," + ",".join(names.values())]
+        lines += [f"{row['t']},{self.group.limit}," + ",".join(str(row[n]) for n in names) for row in self.rows]
+        return "\n".join(lines) + "\n"
+
     def stop(self):
         self._stop.set()
         self._thread.join(10)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The live scenarios of a session all run at the same time, each in its container; a test waits for its own.
+
+`@pytest.mark.scenario(name)` names the scenario of a test; `seen` is what came of it.
+"""
+import concurrent.futures
+import pathlib
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from rigs import box, cachesite, tool  # noqa: E402
+
+import machines  # noqa: E402
+import scenarios  # noqa: E402
+
+ALL = scenarios.ALL | machines.ALL
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "scenario(name): the scenario that a test judges")
+
+
+def pytest_sessionstart(session):
+    if tool.missing():
+        pytest.exit(tool.missing(), returncode=2)
+
+
+@pytest.fixture(scope="session")
+def no_box():
+    """Why there can be no container here, or None."""
+    return box.unusable()
+
+
+class Runs:
+    def __init__(self, names):
+        self.prepared = {name: scenarios.PREPARE[name]() for name in names if name in scenarios.PREPARE}
+        self.pool = concurrent.futures.ThreadPoolExecutor(max_workers=max(1, len(names)))
+        self.futures = {name: self.pool.submit(ALL[name], *([self.prepared[name]] if name in self.prepared else [])) for name in names}
+
+    def close(self):
+        self.pool.shutdown(cancel_futures=True)
+        for folder in self.prepared.values():
+            shutil.rmtree(folder, True)
+
+
+@pytest.fixture(scope="session")
+def runs(request):
+    markers = (item.get_closest_marker("scenario") for item in request.session.items)
+    names = dict.fromkeys(marker.args[0] for marker in markers if marker)
+    r = Runs([name for name in names if not why_not(name)])
+    yield r
+    r.close()
+
+
+def why_not(name):
+    """Why a scenario can't run on this machine."""
+    if name in machines.ALL:
+        return machines.NEEDS[name]()
+    return box.unusable() or cachesite.needs()
+
+
+@pytest.fixture
+def seen(request):
+    name = request.node.get_closest_marker("scenario").args[0]
+    why = why_not(name)
+    if why:
+        pytest.skip(why)
+    return request.getfixturevalue("runs").futures[name].result()

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scenarios that are a machine each: the incident on cgroup v1, and on v2 in user-mode Linux."""
+import json
+import pathlib
+
+from rigs import box, cachesite, incident, tool, uml
+
+REPO = pathlib.Path(__file__).resolve().parents[2]
+
+
+def incident_v1():
+    return vars(incident.Incident(256 << 20, 80).run())
+
+
+def incident_v2():
+    """The same script inside a machine whose kernel has cgroup v2 only."""
+    with uml.Machine(f"PLIMSOLL_XRAY=$RIG_FOLDER/plimsoll-xray /usr/bin/python3 {REPO}/tests/rigs/incident.py --limit 128 --rate 50 "
+                     "--seconds 85 --folder $RIG_FOLDER --out $RIG_FOLDER/seen.json", files=[tool.BINARY]) as machine:
+        machine.wait(r"^uml ready", 30)
+        machine.wait(r"^uml done", 110)
+        out = machine.folder / "seen.json"
+        if not out.exists():
+            raise AssertionError(machine.out.text()[-6000:])
+        return json.loads(out.read_text()) | {"console": machine.out.text()}
+
+
+ALL = {"incident_v1": incident_v1, "incident_v2": incident_v2}
+NEEDS = {"incident_v1": lambda: box.unusable() or cachesite.needs(), "incident_v2": lambda: uml.unusable() or cachesite.needs()}

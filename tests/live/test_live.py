@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real containers on this machine's cgroup: what watch alarms on, what it does not, what xray says then, and that ledgers balance."""
+import pytest
+
+from rigs import levels, recorder, tool
+
+MIB = 1 << 20
+LEAKS = {
+    # scenario: (cause where everything is visible, a word of the whole's owner)
+    "heap": "php_heap",
+    "native": "native",
+    "go": "go_heap",
+    "deleted": "deleted_files",
+    "inodes": "kernel",
+    "tmpfs": "tmpfs",
+}
+QUIET = ("pagecache", "cleaned", "missing", "files", "recycling")
+
+
+def scenarios(names):
+    return pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.scenario(n), id=n) for n in names])
+
+
+def balance(look):
+    """A ledger's unexplained bytes against how far it may be off."""
+    usage, off = look["usage_bytes"], look["unexplained_bytes"]
+    assert abs(off) <= tool.reserve(usage), f"{off} bytes of {usage} unexplained, sight {look['sight']}\n{look}"
+
+
+@scenarios(LEAKS)
+def test_a_leak_raises_one_alarm_that_names_its_cause(name, seen):
+    assert seen.alarms, seen
+    assert all("growing" in line for line in seen.alarms), seen
+    assert LEAKS[name] in seen.alarms[0], seen
+
+
+@scenarios(LEAKS)
+def test_xray_names_a_leak_that_watch_has_seen(name, seen):
+    look = seen.looks["full"]
+    assert look["verdict"] == "growing", seen
+    assert look["cause"] == LEAKS[name], seen
+    lo, mid, hi = look["growth_bytes_per_min"]
+    assert 0 < lo <= mid <= hi, seen
+    # By our own recording, from the first tenth to the last row.
+    rows = seen.rows[len(seen.rows) // 10:]
+    own = (rows[-1]["hard"] - rows[0]["hard"]) * 60 / (rows[-1]["t"] - rows[0]["t"])
+    assert 0.7 * own < mid < 1.4 * own, f"{mid} a minute, by our own recording {own:.0f}\n{seen}"
+    assert look["fixes"], seen
+
+
+@scenarios(QUIET)
+def test_what_the_kernel_gives_back_raises_no_alarm(name, seen):
+    assert seen.alarms == [], seen
+    assert seen.looks["full"]["verdict"] not in ("growing", "saturated"), seen
+    assert seen.rows[-1]["oom_kill"] == 0, seen
+
+
+@pytest.mark.scenario("recycling")
+def test_recycling_happened(seen):
+    assert seen.extra["recycled"] >= 6, seen
+
+
+@scenarios([*LEAKS, *QUIET])
+def test_the_ledger_balances_at_every_level_of_sight(name, seen):
+    assert list(seen.looks) == list(levels.LEVELS)
+    for look in seen.looks.values():
+        balance(look)
+
+
+@scenarios([*LEAKS, *QUIET])
+def test_usage_is_what_the_kernel_says(name, seen):
+    """Within what the group gained while we looked."""
+    for look in seen.looks.values():
+        near = [row["usage"] for row in seen.rows[-12:]]
+        assert min(near) - 4 * MIB <= look["usage_bytes"] <= max(near) + 8 * MIB, seen
+
+
+# The incident.
+
+@pytest.mark.scenario("incident_v1")
+def test_the_incident_stalls_without_a_kill(seen):
+    """Our own recording: else the tests below prove nothing."""
+    assert seen["rows"][-1]["oom_kill"] == 0, seen["table"]
+    assert recorder.stalls(seen["rows"]), seen["table"]
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.scenario(n), id=n) for n in ("incident_v1", "incident_v2")])
+class TestIncident:
+    def show(self, seen):
+        return f"{seen['watch_log']}\n{seen['before_text']}\n{seen['within_text']}\n{seen['table']}\n{seen['requests']['log'][-3000:]}"
+
+    def test_watch_alarms_before_the_stall(self, name, seen):
+        assert seen["alarm_at"] < seen["stall_at"], self.show(seen)
+        assert seen["looked_at"] < seen["stall_at"], self.show(seen)
+        first = tool.alarms(seen["watch_log"])[0]
+        assert "growing" in first and "tmpfs" in first, self.show(seen)
+        assert seen["requests"]["alarm"]["timeouts"] == 0, self.show(seen)
+
+    def test_xray_names_directory_rate_and_fix_before_the_stall(self, name, seen):
+        look = seen["before"]
+        assert look["verdict"] == "growing" and look["cause"] == "tmpfs", self.show(seen)
+        lo, mid, hi = look["growth_bytes_per_min"]
+        rows = [row for row in seen["rows"] if row["t"] <= seen["looked_at"]]
+        own = (rows[-1]["hard"] - rows[5]["hard"]) * 60 / (rows[-1]["t"] - rows[5]["t"])
+        assert 0.7 * own < mid < 1.4 * own, f"{mid} a minute, by our own recording {own:.0f}\n{self.show(seen)}"
+        assert "/app/var/cache/prod/http_cache" in seen["before_text"], self.show(seen)
+        assert look["place"].startswith("/app/var/cache/prod/http_cache"), look["place"]
+        assert look["directories"][0]["path"].startswith("/app/var/cache/prod/http_cache"), look["directories"]
+        assert 0.7 * own < look["directories"][0]["growth_bytes_per_min"] < 1.4 * own, look["directories"]
+        assert any("Redis" in fix or "HttpCache" in fix for fix in look["fixes"]), look["fixes"]
+
+    def test_watch_and_xray_say_saturated_in_the_stall(self, name, seen):
+        assert any("saturated" in line for line in tool.alarms(seen["watch_log"])), self.show(seen)
+        assert seen["within"]["verdict"] == "saturated", self.show(seen)
+
+    def test_ledgers_balance_before_and_in_the_stall(self, name, seen):
+        balance(seen["before"])
+        balance(seen["within"])
