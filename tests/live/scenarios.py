@@ -54,7 +54,8 @@ class Stage:
         if self.inside:
             self.watch = self.box.run(["/app/plimsoll-xray", "watch", "--self", *tool.WATCH], level="docker", name="watch")
         else:
-            self.watch = Running([tool.BINARY, "watch", "--pid", self.box.init, *tool.WATCH], "watch")
+            # Beside the container, in its network as a pod's sidecar is: xray inside finds it there.
+            self.watch = Running(["nsenter", "-t", self.box.init, "-n", "--", tool.BINARY, "watch", "--pid", self.box.init, *tool.WATCH], "watch")
         self.watch.wait(tool.WATCHING, 20)
         self.recorder = recorder.Recorder(self.box.group)
 
