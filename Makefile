@@ -40,7 +40,7 @@ test:
 bench: $(BUILD)/build.ninja
 	@$(INSTALL_PACKAGES) run bench
 	@ninja -C $(BUILD)
-	@exec bench/run.py --binary $(BUILD)/plimsoll $(BENCH_ARGS)
+	@rc=0; bench/xray.py --build $(BUILD) || rc=1; bench/run.py --binary $(BUILD)/plimsoll $(BENCH_ARGS) || rc=1; exit $$rc
 
 install: build
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)

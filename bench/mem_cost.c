@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// What looking costs: the memory library's own work on a real container, as CPU time or wall time. Driven by bench/xray.py.
+//   mem-cost fixed CGROUP ROUNDS     CPU µs a round of fixed sensors, in a tight loop
+//   mem-cost hz CGROUP SECONDS       the same, once a second for real (median)
+//   mem-cost budget CGROUP SECONDS   CPU µs a second of what has a budget of its own: smaps_rollup and walking
+//   mem-cost chunks PID              wall ms to split a process' memory, ZendMM's chunks included; then its PHP heap in bytes
+//   mem-cost walk CGROUP             wall ms to walk all files in memory; then how many there were
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "mem/eye.h"
+#include "mem/proc_table.h"
+#include "mem/sensor.h"
+
+static int64_t clock_us(clockid_t clock)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t now_us(void *arg)
+{
+    return clock_us(CLOCK_MONOTONIC);
+}
+
+static int refuse(const char *what, int rc)
+{
+    fprintf(stderr, "mem-cost: %s: %s\n", what, strerror(-rc));
+    return 1;
+}
+
+static int open_eye(const char *group, struct mem_roots *roots, struct mem_where *where, struct eye **ret_eye)
+{
+    int rc = mem_roots_open(NULL, NULL, roots);
+
+    if (rc == 0)
+        rc = mem_where_path(roots, group, where);
+    if (rc == 0)
+        rc = mem_roots_enter(roots, NULL, where->pid);
+    struct eye_options options = {.pid = where->pid, .now_us = now_us, .epoch_s = time(NULL)};
+    return rc == 0 ? eye_open(roots, where, &options, ret_eye) : rc;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static int measure_fixed(struct eye *eye, int rounds)
+{
+    eye_look(eye, 0, EYE_FIXED); // opens what stays open
+    int64_t began = clock_us(CLOCK_THREAD_CPUTIME_ID);
+    for (int i = 1; i <= rounds; i++)
+        eye_look(eye, i, EYE_FIXED);
+    printf("%.1f\n", (double)(clock_us(CLOCK_THREAD_CPUTIME_ID) - began) / rounds);
+    return 0;
+}
+
+static int measure_hz(struct eye *eye, int seconds, enum eye_depth depth)
+{
+    double *costs = calloc((size_t)seconds + 1, sizeof *costs);
+    double sum = 0;
+
+    if (!costs)
+        return 1;
+    for (int i = 0; i <= seconds; i++) {
+        int64_t began = clock_us(CLOCK_THREAD_CPUTIME_ID);
+        eye_look(eye, i, depth);
+        costs[i] = (double)(clock_us(CLOCK_THREAD_CPUTIME_ID) - began);
+        sum += i > 0 ? costs[i] : 0;
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_sec = 1}, NULL);
+    }
+    qsort(costs + 1, (size_t)seconds, sizeof *costs, by_value); // the first one opens files
+    printf("%.1f\n", depth == EYE_FIXED ? costs[1 + seconds / 2] : sum / seconds);
+    free(costs);
+    return 0;
+}
+
+static int measure_chunks(pid_t pid)
+{
+    struct mem_roots roots;
+    struct proc_table *table;
+    int rc = mem_roots_open(NULL, NULL, &roots);
+
+    if (rc == 0)
+        rc = proc_table_open(roots.proc, -1, &table);
+    if (rc == 0)
+        rc = proc_table_refresh(table, NULL);
+    if (rc < 0)
+        return refuse("processes", rc);
+    int32_t n;
+    const struct proc_info *procs = proc_table_get(table, &n);
+    for (int32_t i = 0; i < n; i++) {
+        if (procs[i].pid != pid)
+            continue;
+        double best = 1e9;
+        for (int k = 0; k < 5; k++) {
+            int64_t began = now_us(NULL);
+            rc = proc_table_split(table, i);
+            double ms = (double)(now_us(NULL) - began) / 1000;
+            best = ms < best ? ms : best;
+        }
+        if (rc < 0)
+            return refuse("split", rc);
+        printf("%.2f %" PRId64 "\n", best, procs[i].split.php_heap);
+        return 0;
+    }
+    return refuse("process", -ESRCH);
+}
+
+static int measure_walk(struct eye *eye)
+{
+    struct scan_progress progress;
+
+    eye_look(eye, 0, EYE_FULL);
+    int64_t began = now_us(NULL);
+    while (!eye_walk(eye, 0, 50000))
+        ;
+    double ms = (double)(now_us(NULL) - began) / 1000;
+    eye_progress(eye, &progress);
+    printf("%.1f %" PRIu64 "\n", ms, progress.entries);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct mem_roots roots;
+    struct mem_where where;
+    struct eye *eye;
+    int n = argc == 4 ? atoi(argv[3]) : 0;
+
+    if (argc == 3 && strcmp(argv[1], "chunks") == 0)
+        return measure_chunks(atoi(argv[2]));
+    if (argc < 3) {
+        fprintf(stderr, "usage: mem-cost fixed|hz|budget CGROUP N | walk CGROUP | chunks PID\n");
+        return 2;
+    }
+    int rc = open_eye(argv[2], &roots, &where, &eye);
+    if (rc < 0)
+        return refuse(argv[2], rc);
+    if (strcmp(argv[1], "walk") == 0)
+        return measure_walk(eye);
+    if (strcmp(argv[1], "fixed") == 0 && n > 0)
+        return measure_fixed(eye, n);
+    if (strcmp(argv[1], "hz") == 0 && n > 0)
+        return measure_hz(eye, n, EYE_FIXED);
+    if (strcmp(argv[1], "budget") == 0 && n > 0)
+        return measure_hz(eye, n, EYE_BUDGETED);
+    return refuse(argv[1], -EINVAL);
+}
