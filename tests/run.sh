@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Every test, stage by stage; the last line is "N passed, N failed". Exit code 1 if anything failed or didn't run.
-# Usage: tests/run.sh [STAGE...]     stages: checks build unit unit-asan php apps e2e e2e-asan fuzz
+# Usage: tests/run.sh [STAGE...]     stages: checks build unit unit-asan judge php apps e2e e2e-asan fuzz
 # BUILD (build), FUZZ_SECONDS (20), KEEP_LOGS=DIR, PYTEST_ARGS in the environment.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-all_stages="build checks unit unit-asan php apps e2e e2e-asan fuzz"
+all_stages="build checks unit unit-asan judge php apps e2e e2e-asan fuzz"
 stages=${*:-$all_stages}
 logs=${KEEP_LOGS:-$(mktemp -d)}
 mkdir -p "$logs"
@@ -117,6 +117,19 @@ stage_unit() { need_build setup_gcc && run_unit "$build"; }
 stage_unit-asan() {
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
     need_build setup_asan && run_unit $build-asan
+}
+
+# The judge of memory: its confusion table (each row is a check), then recordings through plimsoll-xray --replay.
+stage_judge() {
+    need_build setup_gcc || return
+    local rc ok bad
+    "$build/tests/traces/judge-table" 2>&1 | tee "$logs/judge.log" | sed -u 's/^/  /'
+    rc=${PIPESTATUS[0]}
+    ok=$(grep -c '^ok  ' "$logs/judge.log")
+    bad=$(grep -c '^FAIL ' "$logs/judge.log")
+    [ "$rc" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+    add "$ok" "$bad"
+    PLIMSOLL_XRAY=$bin/plimsoll-xray JUDGE_TABLE=$bin/tests/traces/judge-table run_pytest tests/traces
 }
 
 stage_php() { need_build setup_gcc && PLIMSOLL=$bin/plimsoll run_pytest tests/php; }

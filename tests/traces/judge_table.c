@@ -41,6 +41,7 @@ struct outcome {
     enum mem_verdict verdict;
     enum mem_cause cause;
     double onset;
+    char sight[80]; // what the trace shows
 };
 
 struct task {
@@ -143,6 +144,13 @@ static void settle(const struct trace *t, const struct run *r, struct outcome *o
     o->cause = r->report.cause;
     o->trace_time = end - t->row[0].t;
     o->onset = t->label.onset;
+    static const char *const profiles[TRACE_PROFILE_N] = {"full", "watch", "sparse", "gvisor"};
+    int n = snprintf(o->sight, sizeof o->sight, "%s %s, %d MiB, dt %g", profiles[t->profile], t->v2 ? "v2" : "v1",
+                     (int)(t->spec.limit >> 20), t->spec.dt);
+    if (t->split)
+        n += snprintf(o->sight + n, sizeof o->sight - (size_t)n, ", split every %.0f s", t->split_every);
+    snprintf(o->sight + n, sizeof o->sight - (size_t)n, "%s%s", t->requests ? ", requests" : "",
+             t->host_mnt ? ", host's disk" : "");
     o->done = true;
 }
 
@@ -357,9 +365,10 @@ static void list_wrong(const struct task *task, const struct outcome *o)
 
     if (!what)
         return;
-    printf("     %s --class %s --seeds %llu: alarms %u, first at %.0f s of %.0f, onset %.0f, in the end %s, cause %s, alarmed",
-           what, trace_class_name(task->class), (unsigned long long)task->seed, o->alarms, o->first, o->trace_time, o->onset,
-           mem_verdict_name(o->verdict), mem_cause_name(o->cause));
+    printf(
+        "     %s --class %s --seeds %llu (%s): alarms %u, first at %.0f s of %.0f, onset %.0f, in the end %s, cause %s, alarmed",
+        what, trace_class_name(task->class), (unsigned long long)task->seed, o->sight, o->alarms, o->first, o->trace_time,
+        o->onset, mem_verdict_name(o->verdict), mem_cause_name(o->cause));
     for (int c = 0; c < CAUSE_N; c++)
         if (o->causes >> c & 1)
             printf(" %s", mem_cause_name((enum mem_cause)c));

@@ -221,10 +221,11 @@ static void compose_events(struct world *w, enum trace_class c)
         add_spikes(w, T_NATIVE, part(w, 0.1, 0.7), log_uniform(w, 300, 3000), log_uniform(w, 10, 300));
         break;
     case TRACE_BATCH_JOB: {
-        double length = log_uniform(w, 300, 2400);
-        a = part(w, 0.2, 0.7);
+        // A long climb takes less than half of the headroom: beyond, nobody can tell it from a leak in time.
+        double length = log_uniform(w, 300, 2400), climb = log_uniform(w, 2, 0.7 * length);
+        a = climb < 60 ? part(w, 0.2, 0.7) : part(w, 0.2, 0.45);
         at = uniform(w, 0.05, 0.6) * w->end;
-        add_ramp(w, T_NATIVE, a, at, at + log_uniform(w, 2, 0.7 * length));
+        add_ramp(w, T_NATIVE, a, at, at + climb);
         add_ramp(w, T_NATIVE, -a, at + length, at + length + log_uniform(w, 1, 60));
         break;
     }

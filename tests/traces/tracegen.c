@@ -163,7 +163,8 @@ static unsigned cause_bits(const struct world *w, const struct trace *t, enum ta
     case T_DELETED:
         return t->split ? 1u << CAUSE_DELETED_FILES : mnt ? 1u << CAUSE_TMPFS | 1u << CAUSE_DELETED_FILES : in_memory;
     case T_SEGMENTS:
-        return t->split || mnt ? 1u << CAUSE_SHARED_MEMORY : in_memory;
+        // mnt_used = 0 all along may also be a mount that statvfs can't size.
+        return t->split || (mnt && w->value[T_TMPFS][0] >= 4096) ? 1u << CAUSE_SHARED_MEMORY : in_memory;
     default:
         return 1u << CAUSE_KERNEL;
     }
@@ -194,6 +195,8 @@ int trace_make(const struct trace_spec *spec, struct trace *ret)
             .v2 = w.v2,
             .split = w.split,
             .requests = w.requests || w.need_requests,
+            .host_mnt = w.host_mnt,
+            .split_every = w.sparse_split,
         };
         rc = rows_make(&w, ret);
     }

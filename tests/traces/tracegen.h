@@ -103,6 +103,8 @@ struct trace {
     struct trace_label label;
     enum trace_profile profile;
     bool v2, split, requests; // which counters' names; php_heap & co known; requests counted
+    bool host_mnt;            // mnt_used is a disk of the host: it says nothing of the group
+    double split_every;       // seconds between rows that know php_heap & co; 0: all do
     uint64_t columns[2];      // fields known in some row
     size_t n;
     struct mem_sample *row;
