@@ -35,7 +35,8 @@ static inline const char *fake_path(const char *path)
 {
     static char whole[512];
 
-    snprintf(whole, sizeof whole, "%s/%s", fake_dir, path);
+    int n = snprintf(whole, sizeof whole, "%s/%s", fake_dir, path);
+    assert_in_range(n, 1, sizeof whole - 1);
     for (char *at = whole + strlen(fake_dir) + 1; (at = strchr(at, '/')); at++) {
         *at = '\0';
         mkdir(whole, 0755);
