@@ -11,20 +11,28 @@
 
 #include "mem/proc_maps.h"
 
-#define CHUNKS_HEAPS 256 // threads with a heap; the rest counts as native
+#define CHUNKS_HEAPS 256  // threads with a heap; the rest counts as native
+#define CHUNKS_MAX 32768  // 64 GiB; the rest counts as native
+#define CHUNKS_HUGE 65536 // huge blocks of one heap that are followed
+#define CHUNK_BYTES (UINT64_C(2) << 20)
 
 struct chunks {
     int32_t heaps;
-    int32_t chunks;            // in rings and cached
-    int32_t huge;              // huge blocks
-    int64_t bytes;             // of chunks and huge blocks: what memory_get_usage(true) says, over all heaps
-    int64_t live;              // pages handed out and huge blocks
-    int64_t limit;             // memory_limit in force, the lowest of the heaps'; -1: not known, 0: none
-    bool exact;                // each heap's own count of bytes agrees with what was found
-    struct map_pages resident; // filled where a pagemap is given
+    int32_t chunks; // in rings and cached
+    int32_t huge;   // huge blocks
+    int64_t bytes;  // of chunks and huge blocks: what memory_get_usage(true) says, over all heaps
+    int64_t live;   // pages handed out and huge blocks
+    int64_t limit;  // memory_limit in force, the largest of the heaps'; -1: not known, 0: none
+    bool exact;     // each heap's own count of its bytes agrees with what was found
+    bool resident_known;
+    struct map_pages resident[MAP_CLASS_N]; // by the class of the mapping it lies in
 };
 
-// mem: descriptor of PID/mem; pagemap: of PID/pagemap or -1; maps: of the same process, just read.
-// span_resident: where not NULL, maps->n entries to which the resident bytes of PHP's memory in each span are added.
-// 0, -ESRCH (it is gone), -EIO (nothing could be read), -EACCES.
-int chunks_read(int mem, int pagemap, const struct proc_maps *maps, struct map_pages *span_resident, struct chunks *ret);
+// Working room, for any number of calls one after the other.
+struct chunks_room;
+struct chunks_room *chunks_room_new(void); // NULL: no memory
+struct chunks_room *chunks_room_free(struct chunks_room *room);
+
+// mem: descriptor of PID/mem; pagemap: of PID/pagemap or -1; maps: of the same process, just read. 0 (also where it has no PHP),
+// -ESRCH: it is gone, -EIO: nothing could be read.
+int chunks_read(struct chunks_room *room, int mem, int pagemap, const struct proc_maps *maps, struct chunks *ret);

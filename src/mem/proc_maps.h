@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PROC_MAPS_SPANS 4096 // private anonymous mappings kept; the rest counts as native
+#define PROC_MAPS_SPANS 4096                // mappings kept; the rest counts as native
+#define PROC_MAPS_STACK (UINT64_C(8) << 20) // a thread's stack is no larger: the usual limit
 
 enum map_class {
     MAP_TEXT,   // file, executable
@@ -30,19 +31,34 @@ struct map_span {
 };
 
 struct proc_maps {
-    int32_t n, dropped;    // spans: private mappings of memory (ANON, GO, HEAP, STACK, JIT), ascending
-    uint64_t text_bytes;   // address space of executable file mappings
-    bool libphp, go_names; // a mapping of libphp/mod_php was seen; Go's mappings are named
+    int32_t n, dropped;  // spans, ascending; all but GUARD, SHARED and OTHER
+    bool go_names;       // Go's mappings are named: addresses needn't tell
+    bool php, mod_php;   // libphp or an Apache module of it is mapped
+    bool frankenphp;     // by the path of a mapping
+    bool go;             // as told by the caller
+    uint64_t guard_end;  // of the last mapping if that was a stack's guard
+    int32_t settled;     // spans below the last mapping that isn't anonymous
+    uint64_t anchor_end; // of the last mapping that isn't anonymous
+    uint64_t last_end;   // of the last mapping
     struct map_span span[PROC_MAPS_SPANS];
 };
 
-// Reads PID/maps beneath proc_pid. go: the process has a Go runtime. stack_bytes: a thread's usual stack size. 0 or -errno.
-int proc_maps_read(int proc_pid, bool go, uint64_t stack_bytes, char *scratch, size_t size, struct proc_maps *ret);
+// Reads PID/maps beneath proc_pid. go: the process has a Go runtime. scratch: any buffer of at least 4 KiB. 0 or -errno.
+int proc_maps_read(int proc_pid, bool go, char *scratch, size_t size, struct proc_maps *ret);
+// The same from a text of maps (or smaps: other lines are passed over), line by line.
+void proc_maps_begin(struct proc_maps *m, bool go);
+void proc_maps_line(struct proc_maps *m, char *line); // changes the line
+
+// The span that address lies in; NULL.
+const struct map_span *proc_maps_find(const struct proc_maps *m, uint64_t address);
+// Is [start, end) covered by spans without a gap?
+bool proc_maps_covers(const struct proc_maps *m, uint64_t start, uint64_t end);
 
 // Resident pages in [start, end) by pagemap: all of them and those that only this process maps. In bytes.
 struct map_pages {
     int64_t anon, anon_exclusive; // private memory
     int64_t file;                 // file pages and shared memory
 };
-// Adds to *io. pagemap: descriptor. 0 or -errno.
-int proc_maps_count(int pagemap, uint64_t start, uint64_t end, struct map_pages *io);
+// Adds to *io what is resident in [start, end), at most *io_room bytes of address space of it, which are taken off *io_room: a
+// process may map terabytes of nothing. pagemap: descriptor. 0 or -errno.
+int proc_maps_count(int pagemap, uint64_t start, uint64_t end, uint64_t *io_room, struct map_pages *io);

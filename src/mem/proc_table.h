@@ -25,7 +25,8 @@ int proc_table_open(int proc, int group, struct proc_table **ret);
 struct proc_table *proc_table_close(struct proc_table *t); // NULL
 
 // Who is there now, and each one's status. Fills the sums of *io (nprocs, nthreads, sum_rss*; sum_pss*, sum_private_dirty once
-// every process has been rolled up; php_heap, go_heap, native once every process that can be split has been) where io isn't NULL.
+// every process has been rolled up; php_heap, go_heap, native where all may be seen and once each has
+// been split, later ones counting as native until they are) where io isn't NULL.
 // 0; -ESRCH: no process is left (io->nprocs is then 0); -errno: the list can't be read, and nothing is filled in.
 int proc_table_refresh(struct proc_table *t, struct mem_sample *io);
 
@@ -38,13 +39,16 @@ enum sight proc_table_sight(const struct proc_table *t);
 // Descriptor of /proc/PID of the process at an index, borrowed until the next call on t; -errno where it is gone.
 int proc_table_dir(struct proc_table *t, int32_t index);
 
-// smaps_rollup of those whose numbers are the oldest, until budget_us has passed by now_us (at least one is read unless the
-// budget is 0; a process as large as the last one took longer than the budget is left for a call with more). INT64_MAX: of all.
-// True when all that can be read were read since the call before the last true.
+// smaps_rollup, those first whose numbers are the oldest. budget_us is what this call may cost on average: what is left over is
+// saved up (for a minute at most), so that a large process, whose smaps_rollup can take tens of milliseconds, has its turn.
+// INT64_MAX: all at once. True when all that can be read were read since the last true. now_us: a monotonic clock.
 bool proc_table_rollup(struct proc_table *t, int64_t budget_us, int64_t (*now_us)(void *arg), void *clock_arg);
+// The same for proc_table_split: those first that have changed the most since. True when there is none left.
+bool proc_table_split_some(struct proc_table *t, int64_t budget_us, int64_t (*now_us)(void *arg), void *clock_arg);
 
-// Splits the anonymous memory of a process (index): fills split, text. 0; -EACCES: not ours to see; -ESRCH: gone; other -errno.
+// Splits the anonymous memory of a process (index): fills split, text, php_*, memory_limit. 0; -EACCES: not ours to see; -ESRCH:
+// gone; -ENOTSUP: there is no pagemap (gVisor); other -errno.
 int proc_table_split(struct proc_table *t, int32_t index);
-// The index of the process with the most anonymous memory that wasn't split yet (or has changed by a tenth since) and may be;
-// -1: none.
+// The index of the process whose anonymous memory has changed the most (by 256 KiB at least) since it was split, or wasn't split
+// yet; -1: none that may be.
 int32_t proc_table_unsplit(const struct proc_table *t);

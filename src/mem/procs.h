@@ -9,7 +9,8 @@
 #define PROC_ROLES(X)                                                                                                            \
     X(OTHER, "process")                                                                                                          \
     X(FRANKENPHP, "frankenphp")                                                                                                  \
-    X(CADDY, "caddy") X(FPM_MASTER, "php-fpm master") X(FPM_WORKER, "php-fpm pool") X(APACHE, "apache") X(NGINX, "nginx")        \
+    X(CADDY, "caddy")                                                                                                            \
+    X(FPM_MASTER, "php-fpm master") X(FPM_WORKER, "php-fpm pool") X(APACHE, "apache") X(NGINX, "nginx")                          \
         X(ROADRUNNER, "roadrunner") X(GO, "go") X(PHP_CLI, "php") X(PLIMSOLL_MASTER, "plimsoll master")                          \
             X(PLIMSOLL_EDGE, "plimsoll edge") X(PLIMSOLL_MOLD, "plimsoll mold") X(PLIMSOLL_WORKER, "plimsoll worker")            \
                 X(XRAY, "plimsoll-xray")
@@ -56,6 +57,7 @@ struct proc_info {
     struct proc_split split;
     int64_t text;         // resident file mappings that are executable; -1: not known
     bool visible;         // its maps may be read
+    bool php, go;         // it has PHP, a Go runtime in it, as far as could be seen
     bool heap_exact;      // ZendMM's own count of bytes agrees with the chunks found
     int32_t php_heaps;    // ZendMM heaps: threads with PHP under ZTS; 0: none or not known
     int64_t php_bytes;    // address space of ZendMM's chunks and huge blocks = memory_get_usage(true); -1: not known

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+// The mappings of a process, classed. Owns nothing. Invariant: spans ascend and don't overlap, whatever the text says.
+//
+// Only addresses and names are at hand. A Go arena is told by its name where the kernel keeps names; else by lying far from
+// everything that has a file (the runtime asks for addresses of its own, since 1.26 random ones) in whole units of 4 MiB. A
+// thread's stack is told by the guard below it.
+#include "mem/proc_maps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mem/lines.h"
+#include "mem/segments.h"
+
+#define GO_UNIT (UINT64_C(4) << 20)   // Go's heap grows by this
+#define GO_APART (UINT64_C(16) << 30) // the kernel places other mappings close together
+#define GUARD_MAX (UINT64_C(1) << 20)
+#define PAGE UINT64_C(4096)
+
+// Bits of a pagemap entry.
+#define PM_PRESENT 63
+#define PM_FILE 61 // a file's page, or shared anonymous memory
+#define PM_EXCLUSIVE 56
+
+static bool starts(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool ends(const char *text, const char *suffix)
+{
+    size_t n = strlen(text), m = strlen(suffix);
+    return n >= m && memcmp(text + n - m, suffix, m) == 0;
+}
+
+static void add(struct proc_maps *m, uint64_t start, uint64_t end, enum map_class class)
+{
+    if (m->n == PROC_MAPS_SPANS) {
+        m->dropped++;
+        return;
+    }
+    m->span[m->n++] = (struct map_span){start, end, class};
+}
+
+// Something with a file or a name of the kernel's lies at [start, end): tentative Go arenas close below it are none.
+static void anchor(struct proc_maps *m, uint64_t start, uint64_t end)
+{
+    for (int32_t i = m->n; i-- > m->settled && start - m->span[i].end < GO_APART;) {
+        if (m->span[i].class == MAP_GO && !m->go_names)
+            m->span[i].class = MAP_ANON;
+    }
+    m->settled = m->n;
+    m->anchor_end = end;
+}
+
+static enum map_class class_of_named(struct proc_maps *m, const char *name, const char *perms)
+{
+    if (starts(name, "[heap]"))
+        return MAP_HEAP;
+    if (starts(name, "[stack"))
+        return MAP_STACK;
+    if (starts(name, "[anon_shmem:"))
+        return MAP_SHARED;
+    if (!starts(name, "[anon:"))
+        return MAP_OTHER; // [vdso], [vvar], [vsyscall]
+    if (perms[0] == '-' && perms[1] == '-' && perms[2] == '-')
+        return MAP_GUARD;
+    const char *what = name + 6;
+    what += *what == ' ';
+    if (starts(what, "Go: heap]")) {
+        // Names are to be had: what addresses seemed to tell up to here doesn't count.
+        for (int32_t i = 0; !m->go_names && i < m->n; i++) {
+            if (m->span[i].class == MAP_GO)
+                m->span[i].class = MAP_ANON;
+        }
+        m->go_names = true;
+        return MAP_GO;
+    }
+    if (starts(what, "Go: OS thread stack") || starts(what, "glibc: pthread stack") || starts(what, "Go: goroutine stack"))
+        return MAP_STACK;
+    return perms[2] == 'x' ? MAP_JIT : MAP_ANON;
+}
+
+static enum map_class class_of_file(struct proc_maps *m, const char *path, const char *perms)
+{
+    const char *name = strrchr(path, '/');
+
+    name = name ? name + 1 : path;
+    if (starts(name, "libphp") || starts(name, "mod_php")) {
+        m->php = true;
+        if (strstr(path, "/apache2/modules/") || strstr(path, "/httpd/modules/") || starts(name, "mod_php"))
+            m->mod_php = true;
+    }
+    if (starts(name, "frankenphp"))
+        m->frankenphp = true;
+    if (perms[3] == 's' && (starts(path, "/dev/zero") || starts(path, "/memfd:") || starts(path, "/SYSV") ||
+                            starts(path, "/dev/shm/") || starts(path, "/anon_hugepage") || ends(path, " (deleted)")))
+        return MAP_SHARED;
+    return perms[2] == 'x' ? MAP_TEXT : MAP_FILE;
+}
+
+// Private anonymous memory without a name.
+static void add_anonymous(struct proc_maps *m, uint64_t start, uint64_t end, const char *perms)
+{
+    if (perms[0] == '-' && perms[1] == '-' && perms[2] == '-') {
+        if (end - start <= GUARD_MAX)
+            m->guard_end = end;
+        return;
+    }
+    if (perms[2] == 'x') {
+        add(m, start, end, MAP_JIT);
+        return;
+    }
+    if (m->go && !m->go_names && start % GO_UNIT == 0 && end % GO_UNIT == 0 && start - m->anchor_end >= GO_APART) {
+        add(m, start, end, MAP_GO);
+        return;
+    }
+    if (m->guard_end == start && perms[1] == 'w') {
+        uint64_t top = end - start > PROC_MAPS_STACK ? start + PROC_MAPS_STACK : end;
+        add(m, start, top, MAP_STACK);
+        if (top < end)
+            add(m, top, end, MAP_ANON);
+        return;
+    }
+    add(m, start, end, MAP_ANON);
+}
+
+void proc_maps_begin(struct proc_maps *m, bool go)
+{
+    // The spans are left as they are: they need not be touched to be forgotten.
+    memset(m, 0, offsetof(struct proc_maps, span));
+    m->go = go;
+}
+
+void proc_maps_line(struct proc_maps *m, char *line)
+{
+    struct map_line l;
+
+    if (segments_parse_map(line, &l) < 0 || l.start >= l.end || (l.start | l.end) % PAGE || l.start < m->last_end)
+        return;
+    uint64_t start = l.start, end = l.end, guard_end = m->guard_end;
+    const char *perms = l.perms, *path = l.path;
+    m->last_end = end;
+    if (!*path && perms[3] == 'p') {
+        add_anonymous(m, start, end, perms);
+        if (m->guard_end == guard_end)
+            m->guard_end = 0;
+        return;
+    }
+    m->guard_end = 0;
+    enum map_class class = *path == '[' ? class_of_named(m, path, perms) : *path ? class_of_file(m, path, perms) : MAP_SHARED;
+    if (class == MAP_HEAP || class == MAP_TEXT || class == MAP_FILE || class == MAP_OTHER || starts(path, "[stack"))
+        anchor(m, start, end);
+    if (class == MAP_GUARD && end - start <= GUARD_MAX)
+        m->guard_end = end;
+    if (class != MAP_GUARD && class != MAP_SHARED && class != MAP_OTHER)
+        add(m, start, end, class);
+}
+
+int proc_maps_read(int proc_pid, bool go, char *scratch, size_t size, struct proc_maps *ret)
+{
+    struct lines l;
+    char *line;
+    int r, fd = openat(proc_pid, "maps", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    proc_maps_begin(ret, go);
+    lines_init(&l, fd, scratch, size);
+    while ((r = lines_next(&l, &line)) > 0)
+        proc_maps_line(ret, line);
+    close(fd);
+    return r;
+}
+
+const struct map_span *proc_maps_find(const struct proc_maps *m, uint64_t address)
+{
+    int32_t low = 0, high = m->n;
+
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (m->span[middle].end <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < m->n && m->span[low].start <= address ? &m->span[low] : NULL;
+}
+
+bool proc_maps_covers(const struct proc_maps *m, uint64_t start, uint64_t end)
+{
+    const struct map_span *s = proc_maps_find(m, start), *last = m->span + m->n;
+
+    if (!s || start >= end)
+        return false;
+    while (s->end < end) {
+        if (s + 1 == last || s[1].start != s->end)
+            return false;
+        s++;
+    }
+    return true;
+}
+
+int proc_maps_count(int pagemap, uint64_t start, uint64_t end, uint64_t *io_room, struct map_pages *io)
+{
+    uint64_t entries[4096];
+    uint64_t anon = 0, exclusive = 0, file = 0;
+
+    if (end - start > *io_room)
+        end = start + *io_room;
+    *io_room -= end - start;
+    for (uint64_t page = start / PAGE, last = end / PAGE; page < last;) {
+        uint64_t want = last - page < sizeof entries / 8 ? last - page : sizeof entries / 8;
+        ssize_t n = pread(pagemap, entries, want * 8, (off_t)(page * 8));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n < 8)
+            break;
+        for (size_t i = 0; i < (size_t)n / 8; i++) {
+            uint64_t present = entries[i] >> PM_PRESENT & 1, is_file = entries[i] >> PM_FILE & present;
+            file += is_file;
+            anon += present - is_file;
+            exclusive += (present - is_file) & entries[i] >> PM_EXCLUSIVE;
+        }
+        page += (uint64_t)n / 8;
+    }
+    io->anon += (int64_t)(anon * PAGE);
+    io->anon_exclusive += (int64_t)(exclusive * PAGE);
+    io->file += (int64_t)(file * PAGE);
+    return 0;
+}
