@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The live scenarios of a session all run at the same time, each in its container; a test waits for its own.
+"""The live scenarios of a session run at the same time, each in its container; a test waits for its own.
 
 `@pytest.mark.scenario(name)` names the scenario of a test; `seen` is what came of it.
 """
@@ -38,11 +38,17 @@ def no_box():
 class Runs:
     def __init__(self, names):
         self.prepared = {name: scenarios.PREPARE[name]() for name in names if name in scenarios.PREPARE}
-        self.pool = concurrent.futures.ThreadPoolExecutor(max_workers=max(1, len(names)))
-        self.futures = {name: self.pool.submit(ALL[name], *([self.prepared[name]] if name in self.prepared else [])) for name in names}
+        # The containers are light and run all at once; of the machines, which want a CPU each, one at a time.
+        self.light = concurrent.futures.ThreadPoolExecutor(max_workers=max(1, len(names)))
+        self.heavy = concurrent.futures.ThreadPoolExecutor(max_workers=1)
+        self.futures = {}
+        for name in names:
+            pool = self.heavy if name in machines.ALL else self.light
+            self.futures[name] = pool.submit(ALL[name], *([self.prepared[name]] if name in self.prepared else []))
 
     def close(self):
-        self.pool.shutdown(cancel_futures=True)
+        self.light.shutdown(cancel_futures=True)
+        self.heavy.shutdown(cancel_futures=True)
         for folder in self.prepared.values():
             shutil.rmtree(folder, True)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scenarios that are a machine each: the incident on cgroup v1, and on v2 in user-mode Linux."""
+"""The scenarios that want a CPU for themselves: the incident on cgroup v1, and on v2 in user-mode Linux."""
 import json
 import pathlib
 
@@ -14,8 +14,8 @@ def incident_v1():
 
 def incident_v2():
     """The same script inside a machine whose kernel has cgroup v2 only."""
-    with uml.Machine(f"PLIMSOLL_XRAY=$RIG_FOLDER/plimsoll-xray /usr/bin/python3 {REPO}/tests/rigs/incident.py --limit 128 --rate 50 "
-                     "--seconds 85 --folder $RIG_FOLDER --out $RIG_FOLDER/seen.json", files=[tool.BINARY]) as machine:
+    with uml.Machine(f"PLIMSOLL_XRAY=$RIG_FOLDER/plimsoll-xray /usr/bin/python3 {REPO}/tests/rigs/incident.py --limit 160 --rate 40 "
+                     "--seconds 85 --out $RIG_FOLDER/seen.json", files=[tool.BINARY]) as machine:
         machine.wait(r"^uml ready", 30)
         machine.wait(r"^uml done", 110)
         out = machine.folder / "seen.json"
@@ -24,5 +24,14 @@ def incident_v2():
         return json.loads(out.read_text()) | {"console": machine.out.text()}
 
 
-ALL = {"incident_v1": incident_v1, "incident_v2": incident_v2}
-NEEDS = {"incident_v1": lambda: box.unusable() or cachesite.needs(), "incident_v2": lambda: uml.unusable() or cachesite.needs()}
+def places_v2():
+    """What test_places.py claims, on cgroup v2."""
+    with uml.Machine(f"cp -r {REPO}/tests . && cd tests && PLIMSOLL_XRAY=$RIG_FOLDER/plimsoll-xray PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "
+                     "-m pytest -q --color=no -p no:cacheprovider --tb=short -r fEs live/test_places.py", files=[tool.BINARY]) as machine:
+        machine.wait(r"^uml done", 100)
+        return machine.out.text()
+
+
+ALL = {"places_v2": places_v2, "incident_v1": incident_v1, "incident_v2": incident_v2}
+NEEDS = {"places_v2": lambda: uml.unusable() or cachesite.needs(),
+         "incident_v1": lambda: box.unusable() or cachesite.needs(), "incident_v2": lambda: uml.unusable() or cachesite.needs()}

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real containers on this machine's cgroup: what watch alarms on, what it does not, what xray says then, and that ledgers balance."""
+import re
+
 import pytest
 
 from rigs import levels, recorder, tool
@@ -116,3 +118,11 @@ class TestIncident:
     def test_ledgers_balance_before_and_in_the_stall(self, name, seen):
         balance(seen["before"])
         balance(seen["within"])
+
+
+@pytest.mark.scenario("places_v2")
+def test_on_cgroup_v2_it_sees_the_same_in_all_places(seen):
+    """test_places.py in user-mode Linux: only gVisor can't be there."""
+    summary = re.findall(r"^=* ?(\d+ .*) in [\d.]+s", seen, re.M)[-1]
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (\w+)", summary)}
+    assert counts.get("passed", 0) >= 15 and counts.keys() <= {"passed", "skipped"} and counts.get("skipped", 0) <= 1, seen[-8000:]

@@ -2,12 +2,14 @@
 """Where plimsoll-xray runs: real php-fpm at three levels of sight, gVisor, an empty root, groups in groups."""
 import json
 import os
+import pathlib
 import subprocess
 
 import pytest
 
 from rigs import box, cachesite, emptyroot, group, levels, sandbox, tool
 
+HERE = pathlib.Path(__file__).resolve().parent
 MIB = 1 << 20
 XRAY = "/app/plimsoll-xray"
 
@@ -60,6 +62,55 @@ def test_from_outside_by_pid_and_by_cgroup_it_is_the_same_container(fpm):
         assert abs(seen["usage_bytes"] - inside["usage_bytes"]) < 16 * MIB
         assert abs(seen["unexplained_bytes"]) <= tool.reserve(seen["usage_bytes"]), seen
         assert any("/app/var/cache" in json.dumps(line) for line in seen["lines"]), seen
+
+
+@pytest.fixture(scope="module")
+def segments():
+    """Shared memory of every kind in a container, beside files that another group pays for and a tmpfs that statvfs can't size."""
+    why = box.unusable() or cachesite.needs()
+    if why:
+        pytest.skip(why)
+    tmpfs = ("/dev/shm size=64m,mode=1777", "/app/cache size=64m,mode=1777", "/app/unsized size=0,nr_inodes=0,mode=1777")
+    with box.Box("segments", 128 * MIB, tmpfs) as b:
+        b.write(XRAY, tool.BINARY.read_bytes(), 0o755)
+        b.write("/app/segments.php", (HERE / "segments.php").read_text())
+        php = b.run(["php8.2", "-n", "-d", "extension=shmop", "-d", "extension=ffi", "-d", "extension=apcu", "-d", "apc.enable_cli=1",
+                     "-d", "apc.shm_size=16M", "-d", "memory_limit=-1", "/app/segments.php"], level="docker")
+        php.wait("^ready$", 20)
+        b.call(["dd", "if=/dev/urandom", "of=/app/cache/ours", "bs=1M", "count=8"])
+        b.call(["dd", "if=/dev/urandom", "of=/app/cache/of-another-group", "bs=1M", "count=20"], charged=False)
+        b.call(["dd", "if=/dev/urandom", "of=/app/unsized/walked", "bs=1M", "count=6"])
+        yield b
+
+
+@pytest.mark.parametrize("level", levels.LEVELS)
+def test_shared_memory_of_every_kind_balances(segments, level):
+    seen = look(segments, level=level)
+    assert abs(seen["unexplained_bytes"]) <= tool.reserve(seen["usage_bytes"]), seen
+
+
+def test_each_kind_of_shared_memory_has_its_line(segments):
+    seen = look(segments)
+    shared = sum(line["bytes"] for line in seen["lines"] if line["parent"] is None and line["line"] == "shared_memory")
+    assert 16 * MIB <= shared <= 24 * MIB, seen
+    # SysV, memfd, APCu and the anonymous mapping, each of 4 MiB.
+    assert sum(3 * MIB < s["bytes"] < 6 * MIB for s in seen["shared_segments"]) == 4, seen["shared_segments"]
+    assert [3 * MIB < f["bytes"] < 5 * MIB for f in seen["deleted_files"]] == [True], seen["deleted_files"]
+    assert seen["deleted_files"][0]["pid"], seen["deleted_files"]
+
+
+def test_files_that_another_group_pays_for_are_shown_and_not_summed(segments):
+    seen = look(segments)
+    files = next(line for line in seen["lines"] if line["line"] == "files_in_memory" and line["parent"] is None)
+    assert 17 * MIB <= files["bytes"] <= 20 * MIB, seen  # 8 + 6 of ours, 4 deleted
+    assert "/app/cache" in json.dumps([line for line in seen["lines"] if line.get("owner")])
+    mounts = {m["path"]: m for m in seen["mounts"]}
+    assert mounts["/app/cache"]["used_bytes"] >= 28 * MIB, mounts
+
+
+def test_a_tmpfs_that_statvfs_cannot_size_is_walked(segments):
+    mounts = {m["path"]: m for m in look(segments)["mounts"]}
+    assert mounts["/app/unsized"]["walked"] and 6 * MIB <= mounts["/app/unsized"]["used_bytes"] < 7 * MIB, mounts
 
 
 @pytest.mark.parametrize("shown", ("bind", "private", "none"))

@@ -44,13 +44,14 @@ def libraries(program):
 
 
 class Box:
-    """cgroup: how the group is shown inside: bind (as Docker does on v1), private (a cgroup namespace), none (not at all)."""
+    """cgroup: how the group is shown inside: bind (as Docker does on v1), private (a cgroup namespace), none (not at all). folder:
+    where its files lie, on a disk."""
 
-    def __init__(self, name, limit, tmpfs=("/dev/shm mode=1777,size=64m",), cgroup="bind", folder="/var/tmp"):
+    def __init__(self, name, limit, tmpfs=("/dev/shm mode=1777,size=64m",), cgroup="bind", folder=None):
         self.version = group.version()
         if not self.version:
             raise OSError("no memory controller")
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="plimsoll-box-", dir=folder))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="plimsoll-box-", dir=folder or os.environ.get("RIG_FOLDER", "/var/tmp")))
         self.folder.chmod(0o755)
         self.root = self.folder / "root"
         self.keeper = None

@@ -28,7 +28,7 @@ XRAY = "/app/plimsoll-xray"
 class Incident:
     """What was seen, by whom and when. Times are seconds since the first request."""
 
-    def __init__(self, limit, rate, folder="/var/tmp", say=lambda line: None):
+    def __init__(self, limit, rate, folder=None, say=lambda line: None):
         self.limit, self.rate, self.folder, self.say = limit, rate, folder, say
         self.before = self.within = None     # xray --json before the stall and in it
         self.before_text = self.within_text = self.watch_log = self.table = ""
@@ -91,7 +91,7 @@ def main():
     parser.add_argument("--limit", type=int, default=256, help="MiB of the container (256)")
     parser.add_argument("--rate", type=float, default=70, help="requests a second (70)")
     parser.add_argument("--seconds", type=float, default=120, help="give up after so long (120)")
-    parser.add_argument("--folder", default="/var/tmp", help="where the container's files lie, on a disk (/var/tmp)")
+    parser.add_argument("--folder", help="where the container's files lie, on a disk (/var/tmp)")
     parser.add_argument("--out", help="write what was seen to this file, as JSON")
     args = parser.parse_args()
     why = box.unusable() or cachesite.needs() or tool.missing()

@@ -81,8 +81,8 @@ class Recorder:
 
 
 def stalls(rows, over=3):
-    """Whether the last `over` seconds were a refault storm: page cache comes back as fast as it is taken."""
+    """Whether the last `over` seconds were a refault storm: program text comes back as fast as it is taken."""
     if len(rows) <= over:
         return False
     a, b = rows[-1 - over], rows[-1]
-    return (b["refault"] - a["refault"]) / (b["t"] - a["t"]) > 1000
+    return (b["refault"] - a["refault"]) / (b["t"] - a["t"]) > 3000
