@@ -76,6 +76,12 @@ void engine_run(const struct job *job, uint64_t body_n, struct engine_result *re
     engine__now = (struct engine_now){.job = job};
     engine__now.cookies = join_cookies(job);
     volatile bool started = false; // set between setjmp and longjmp
+    const zend_long input_time = PG(max_input_time);
+
+    // It limits the reading of a body. Without one, PHP would set its timer for it, and anew a moment later for the script.
+    // This is not the ini entry, which a script may ask for, but what PHP itself goes by.
+    if (!body_n && input_time > 0)
+        PG(max_input_time) = 0;
 
     zend_first_try
     {
@@ -85,6 +91,8 @@ void engine_run(const struct job *job, uint64_t body_n, struct engine_result *re
             run_script();
     }
     zend_end_try();
+    if (!PG(max_input_time))
+        PG(max_input_time) = input_time;
     if (!started && !engine__now.head_sent)
         SG(sapi_headers).http_response_code = 500;
     zend_try

@@ -13,7 +13,7 @@
 
 #include <zend_stream.h>
 
-#define RECHECK_S 2
+#define RECHECK_S 1
 #define SEEN_SLOTS 64
 
 struct seen {
@@ -26,7 +26,7 @@ struct seen {
 
 static struct seen seen[SEEN_SLOTS];
 
-// The folder entered last: to enter it again takes no walk along its path.
+// The folder entered last: to enter it again, or to look at a script in it, takes no walk along its path.
 static struct {
     int fd;
     time_t at;
@@ -69,15 +69,30 @@ static int open_once(const char *path)
     return 0;
 }
 
+// The script's name in the folder that is held open; NULL if it is in another, or it is time to look where the path leads.
+static const char *name_in_folder(const char *path)
+{
+    size_t n = strlen(folder.path);
+    time_t now = (time_t)sapi_get_request_time();
+
+    if (folder.fd < 0 || now - folder.at >= RECHECK_S || now < folder.at || strncmp(folder.path, path, n) || path[n] != '/' ||
+        strchr(path + n + 1, '/'))
+        return NULL;
+    return path + n + 1;
+}
+
 bool engine__script_open(zend_file_handle *handle, const char *path)
 {
     zend_ulong hash = zend_hash_func(path, strlen(path));
     struct seen *s = &seen[hash % SEEN_SLOTS];
+    const char *name = name_in_folder(path);
     struct stat st;
-    int err = stat(path, &st) ? errno : 0;
 
     zend_stream_init_filename(handle, path);
     handle->primary_script = 1;
+    if (name && engine__opcache_on && !fstatat(folder.fd, name, &st, 0) && is_seen(s, hash, path, &st))
+        return true;
+    int err = stat(path, &st) ? errno : 0;
     if (!err && engine__opcache_on && is_seen(s, hash, path, &st))
         return true;
     folder.at = 0; // another file may well lie in another folder of that name
@@ -106,17 +121,16 @@ void engine__script_enter(const char *path)
 {
     const char *slash = strrchr(path, '/');
     size_t n = !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
-    time_t now = (time_t)sapi_get_request_time();
 
     if (!n || n >= sizeof folder.path)
         return;
-    if (folder.fd < 0 || now - folder.at >= RECHECK_S || now < folder.at || strncmp(folder.path, path, n) || folder.path[n]) {
+    if (!name_in_folder(path)) {
         if (folder.fd >= 0)
             close(folder.fd);
         memcpy(folder.path, path, n);
         folder.path[n] = '\0';
         folder.fd = open(folder.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        folder.at = now;
+        folder.at = (time_t)sapi_get_request_time();
     }
     if (folder.fd >= 0)
         (void)!fchdir(folder.fd); // one that can't be entered may still have a readable script: it runs where we are

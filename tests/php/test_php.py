@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import time
 
 import pytest
 
@@ -107,6 +108,27 @@ def test_script_that_vanishes_is_404_once_looked_at_again(php, folder):
     assert php.job("hello.php").status == 200
     os.rename(folder + "/hello.php", folder + "/other.php")
     assert php.job("other.php").text == "Hello, world\n"
+
+
+def test_deleted_script_is_404_at_once(php, folder):
+    for _ in range(3):
+        assert php.job("hello.php").status == 200
+    os.rename(folder + "/hello.php", folder + "/other.php")
+    assert php.job("hello.php").status == 404
+
+
+def test_script_whose_folder_was_replaced_is_404_soon(php, folder):
+    os.mkdir(folder + "/a")
+    os.rename(folder + "/hello.php", folder + "/a/hello.php")
+    assert [php.job("a/hello.php").status for _ in range(3)] == [200] * 3
+    os.rename(folder + "/a", folder + "/b")
+    os.mkdir(folder + "/a")
+    deadline = time.monotonic() + 10
+    while (status := php.job("a/hello.php").status) == 200 and time.monotonic() < deadline:
+        pass
+    assert status == 404
+    os.rename(folder + "/b/hello.php", folder + "/a/hello.php")
+    assert php.job("a/hello.php").status == 200
 
 
 def test_unreadable_script_is_403(start, folder):
@@ -343,6 +365,16 @@ def test_time_limit_holds_in_a_forked_worker_every_time(php):
 def test_time_limit_of_php_ini(start):
     php = start(pairs=[["value", "max_execution_time", "1"]])
     assert php.job("default_limit.php").reason == 2
+
+
+@pytest.mark.parametrize("kind", ["none", "inline"])
+def test_time_for_input_is_another_matter(start, kind):
+    """max_input_time does not lengthen what the script has, with a body or without one, and shows as it was set."""
+    php = start(pairs=[["value", "max_execution_time", "1"], ["value", "max_input_time", "50"]])
+    body = {"body": "a=b", "body_kind": kind} if kind != "none" else {}
+    for _ in range(2):
+        assert php.job("default_limit.php", **body).reason == 2
+        assert php.job("ini.php", "k=max_input_time&v=1", **body).json["before"] == {"max_input_time": "50"}
 
 
 def test_hard_timeout_ends_the_process(start):
