@@ -72,7 +72,11 @@ bool str_to_u64(struct str s, uint64_t *ret_value)
 bool str_glob(struct str pattern, struct str s)
 {
     size_t p = 0, i = 0, star = SIZE_MAX, mark = 0;
+    char last = pattern.n ? pattern.p[pattern.n - 1] : '\0';
 
+    // Most globs that do not match are told by their last letter ("*.sql").
+    if (pattern.n && last != '*' && last != '?' && (!s.n || s.p[s.n - 1] != last))
+        return false;
     while (i < s.n) {
         if (p < pattern.n && pattern.p[p] == '*') {
             star = p++;
