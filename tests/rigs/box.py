@@ -69,8 +69,9 @@ class Box:
         self.private = cgroup == "private"
         kind = {"private": "cgroup" if self.version == 1 else "cgroup2"}.get(cgroup, cgroup)
         env = {"PATH": PATH, "BOX_ROOT": str(self.root), "BOX_TMPFS": "\n".join(tmpfs), "BOX_CGROUP": str(self.group.path),
-               "BOX_CGROUP_AT": at, "BOX_CGROUP_TYPE": kind}
-        namespaces = ["--mount", "--pid", "--net", "--ipc", "--uts"] + (["--cgroup"] if self.private else [])
+               "BOX_CGROUP_AT": at, "BOX_CGROUP_TYPE": kind, "BOX_CGROUP_NS": "yes" if self.private else "no",
+               "BOX_BOUNDS": levels.bounds()}
+        namespaces = ["--mount", "--pid", "--net", "--ipc", "--uts"]
         self.keeper = subprocess.Popen(
             ["sh", HERE / "box_keeper.sh", self.group.path, group.FILES[self.version]["limit"], str(limit), self.folder, *namespaces],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, start_new_session=True)
@@ -103,8 +104,12 @@ class Box:
     def command(self, command, level="full", charged=True):
         """`command` as it is run inside. charged=False: its memory is not the group's."""
         enter = ["nsenter", "-t", str(self.init), "-m", "-u", "-i", "-n", "-p", *(["-C"] if self.private else []), "-r", "-w", "--"]
-        inside = enter + levels.at(level, [str(c) for c in command])
-        return self.group.entering(inside) if charged else inside
+        inside = levels.at(level, [str(c) for c in command])
+        if not charged:
+            return enter + inside
+        # It moves itself from inside: the nsenter, which nobody inside can see, stays outside of the group, as in Docker.
+        move = ["sh", "-c", 'echo 0 >&9 && exec 9>&- && exec "$@"', "sh"]
+        return ["sh", "-c", 'exec 9>"$0" && exec "$@"', str(self.group.path / "cgroup.procs"), *enter, *move, *inside]
 
     def _env(self, env):
         return {"PATH": PATH, "HOME": "/", "LC_ALL": "C.UTF-8", **(env or {})}
@@ -142,14 +147,14 @@ class Box:
         return {"LD_LIBRARY_PATH": "/app/lib"}
 
     def pids(self, comm=None):
-        """Host pids of the box's processes, its init and the nsenters aside; `comm`: of one name."""
+        """Host pids of the box's processes, its init aside; `comm`: of one name."""
         found = []
         for pid in self.group.pids():
             try:
                 name = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
             except OSError:
                 continue
-            if name == comm or comm is None and name not in ("nsenter", "unshare") and pid != self.init:
+            if name == comm or comm is None and pid != self.init:
                 found.append(pid)
         return found
 

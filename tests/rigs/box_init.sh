@@ -2,8 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # PID 1 of a box: builds its file tree out of the machine's, says "box ready", and lives as long as its stdin.
 # Environment: BOX_ROOT (folder that becomes /), BOX_TMPFS ("PATH OPTIONS" a line), BOX_CGROUP (folder to show as /sys/fs/cgroup/...),
-# BOX_CGROUP_AT (where), BOX_CGROUP_TYPE (bind, cgroup or cgroup2).
+# BOX_CGROUP_AT (where), BOX_CGROUP_TYPE (bind, cgroup or cgroup2), BOX_CGROUP_NS (yes: a cgroup namespace). Descriptor 9 is the
+# group's cgroup.procs. BOX_BOUNDS: the capabilities that PID 1 keeps.
 set -e
+if [ "$1" = enter ]; then
+    echo 0 >&9
+    exec 9>&-
+    [ "$BOX_CGROUP_NS" != yes ] || exec unshare --cgroup sh "$0"
+fi
 root=$BOX_ROOT
 mount --make-rprivate /
 mount --bind "$root" "$root"
@@ -33,5 +39,5 @@ pivot_root . old
 cd /
 umount -l /old
 rmdir /old
-echo "box ready"
-read -r _ || true
+# Docker's default capabilities from here on (rigs/levels.py).
+exec setpriv --bounding-set "$BOX_BOUNDS" --inh-caps -all sh -c 'echo "box ready"; read -r _ || true'

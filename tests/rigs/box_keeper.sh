@@ -17,7 +17,7 @@ tidy() {
     rm -rf -- "$folder"
 }
 mkdir "$group" && echo "$limit" >"$group/$file" || { tidy; exit 1; }
-# What it needs to run is in memory before the limit bites.
 here=$(dirname "$0")
-sh -c 'echo $$ >"$0/cgroup.procs" && exec unshare --fork --kill-child "$@"' "$group" "$@" sh "$here/box_init.sh"
+# Init moves itself: what is not visible in its pid namespace stays outside of the group, as in Docker.
+unshare --fork --kill-child "$@" sh "$here/box_init.sh" enter 9>"$group/cgroup.procs"
 tidy

@@ -10,13 +10,17 @@ DOCKER = ("chown", "dac_override", "fowner", "fsetid", "kill", "setgid", "setuid
 LEVELS = ("full", "docker", "none")
 
 
+def bounds():
+    """Docker's capabilities, as setpriv wants them."""
+    return ",".join(["-all", *("+" + cap for cap in DOCKER)])
+
+
 def at(level, command):
     """`command`, to be run with the rights of `level`."""
     if level == "full":
         return list(command)
     if level == "docker":
-        bounds = ",".join("+" + cap for cap in DOCKER)
-        return ["setpriv", "--bounding-set", "-all," + bounds, "--inh-caps", "-all", "--", *command]
+        return ["setpriv", "--bounding-set", bounds(), "--inh-caps", "-all", "--", *command]
     if level == "none":
         return ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set", "-all", "--inh-caps", "-all",
                 "--no-new-privs", "--", *command]
