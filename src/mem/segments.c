@@ -166,7 +166,8 @@ static bool stat_mapping(int proc_pid, const struct map_line *m, struct segment 
 
 static bool take_kind(const struct map_line *m, segments_dev_fn in_memory, void *arg, enum segment_kind *ret)
 {
-    if (!m->ino || !segments_kind_of(m->path, ret))
+    // A SysV segment's inode number is its shmid: the first one's is 0.
+    if (!segments_kind_of(m->path, ret) || (!m->ino && *ret != SEGMENT_SYSV))
         return false;
     return *ret != SEGMENT_DELETED || in_memory(makedev(m->major, m->minor), arg);
 }
