@@ -19,6 +19,7 @@
 #define CHUNK_PAGES 512
 #define PAGE UINT64_C(4096)
 #define NONE UINT32_MAX
+#define COUNT_MAX (CHUNKS_MAX * CHUNK_BYTES)
 #define NO_LIMIT (INT64_MAX >> 1) // memory_limit = -1 is set as "half of the address space", and more than that never is
 
 // Offsets in the heap: real_size up to PHP 8.3 and from 8.4 on (a key more before it); then real_peak, limit.
@@ -62,7 +63,8 @@ struct chunks_room *chunks_room_free(struct chunks_room *room)
 struct target {
     int mem, pagemap;
     const struct proc_maps *maps;
-    bool gone, read; // it went away; something could be read
+    bool gone, read;     // it went away; something could be read
+    uint64_t count_room; // address space whose pages may still be counted
 };
 
 static bool fetch(struct target *t, uint64_t address, void *buf, size_t n)
@@ -143,7 +145,7 @@ static void find_candidates(struct chunks_room *room, struct target *t)
 
     for (int32_t i = 0; i < t->maps->n && room->n < CHUNKS_MAX && !t->gone; i++) {
         const struct map_span *s = &t->maps->span[i];
-        if (s->class != MAP_ANON && s->class != MAP_GO && s->class != MAP_STACK)
+        if (s->class != SPAN_ANON && s->class != SPAN_GO && s->class != SPAN_STACK)
             continue;
         uint64_t at = (s->start + CHUNK_BYTES - 1) / CHUNK_BYTES * CHUNK_BYTES, looks = 0;
         // A sparse mapping of terabytes is no heap of PHP's: as many looks as there may be chunks are enough.
@@ -202,11 +204,30 @@ static void count_pages(struct target *t, uint64_t start, uint64_t end, struct c
         const struct map_span *s = proc_maps_find(t->maps, start);
         if (!s)
             return;
-        uint64_t to = s->end < end ? s->end : end, room = to - start;
-        if (t->pagemap < 0 || proc_maps_count(t->pagemap, start, to, &room, &out->resident[s->class]) < 0)
+        uint64_t to = s->end < end ? s->end : end;
+        if (t->pagemap < 0 || t->count_room < to - start ||
+            proc_maps_count(t->pagemap, start, to, &t->count_room, &out->resident[s->class]) < 0)
             out->resident_known = false;
         start = to;
     }
+}
+
+// Tells when a list of the process runs in a circle: one of its places is kept, after 1, 2, 4, 8, ... steps anew (Brent).
+struct circle {
+    uint64_t kept;
+    uint32_t steps, next;
+};
+
+static bool goes_round(struct circle *c, uint64_t at)
+{
+    if (c->steps && at == c->kept)
+        return true;
+    if (c->steps == c->next) {
+        c->kept = at;
+        c->next = 2 * c->next + 1;
+    }
+    c->steps++;
+    return false;
 }
 
 // Is the chunk in its heap's ring? Both neighbours must say so.
@@ -241,9 +262,9 @@ static void add_rings(struct chunks_room *room, struct target *t, struct chunks 
 // Chunks kept for later. After a request their headers are cleared but for the link.
 static void add_cached(struct target *t, struct heap *h, struct chunks *out)
 {
-    uint64_t at = h->cached_list;
+    struct circle circle = {0};
 
-    for (int32_t n = 0; at && n < h->cached_count && n < CHUNKS_MAX; n++) {
+    for (uint64_t at = h->cached_list; at && h->cached < h->cached_count && h->cached < CHUNKS_MAX && !goes_round(&circle, at);) {
         unsigned char head[16];
         if (unit_of(at) == NONE || !proc_maps_covers(t->maps, at, at + CHUNK_BYTES) || !fetch(t, at, head, sizeof head))
             return;
@@ -254,13 +275,14 @@ static void add_cached(struct target *t, struct heap *h, struct chunks *out)
     }
 }
 
-// Huge blocks can't overlap, so a heap can't have more of them than its mappings hold.
+// Huge blocks can't overlap, so all of them together are no larger than the process's mappings.
 static void add_huge(struct chunks_room *room, struct target *t, int32_t index, uint64_t *io_room, struct chunks *out)
 {
     struct heap *h = &room->heap[index];
+    struct circle circle = {0};
     uint64_t record = h->huge_list;
 
-    for (int n = 0; record && n < CHUNKS_HUGE; n++) {
+    for (int n = 0; record && n < CHUNKS_HUGE && !goes_round(&circle, record); n++) {
         unsigned char raw[24];
         const struct candidate *in = find_candidate(room, (uint32_t)(record / CHUNK_BYTES));
         if (record % 8 || record >> 47 || !in || in->heap != index || !fetch(t, record, raw, sizeof raw))
@@ -278,7 +300,7 @@ static void add_huge(struct chunks_room *room, struct target *t, int32_t index, 
 
 int chunks_read(struct chunks_room *room, int mem, int pagemap, const struct proc_maps *maps, struct chunks *ret)
 {
-    struct target t = {.mem = mem, .pagemap = pagemap, .maps = maps};
+    struct target t = {.mem = mem, .pagemap = pagemap, .maps = maps, .count_room = COUNT_MAX};
     struct chunks out = {.limit = -1, .exact = true, .resident_known = pagemap >= 0};
     uint64_t huge_room = 0;
 
@@ -287,7 +309,7 @@ int chunks_read(struct chunks_room *room, int mem, int pagemap, const struct pro
     if (t.gone)
         return -ESRCH;
     for (int32_t i = 0; i < maps->n; i++)
-        huge_room += maps->span[i].class == MAP_TEXT ? 0 : maps->span[i].end - maps->span[i].start;
+        huge_room += maps->span[i].class == SPAN_TEXT ? 0 : maps->span[i].end - maps->span[i].start;
     for (int32_t i = 0; i < room->n_heaps; i++)
         read_heap(&t, &room->heap[i]);
     add_rings(room, &t, &out);

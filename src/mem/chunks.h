@@ -25,7 +25,7 @@ struct chunks {
     int64_t limit;  // memory_limit in force, the largest of the heaps'; -1: not known, 0: none
     bool exact;     // each heap's own count of its bytes agrees with what was found
     bool resident_known;
-    struct map_pages resident[MAP_CLASS_N]; // by the class of the mapping it lies in
+    struct map_pages resident[SPAN_CLASS_N]; // by the class of the mapping it lies in
 };
 
 // Working room, for any number of calls one after the other.

@@ -36,7 +36,7 @@ static bool ends(const char *text, const char *suffix)
     return n >= m && memcmp(text + n - m, suffix, m) == 0;
 }
 
-static void add(struct proc_maps *m, uint64_t start, uint64_t end, enum map_class class)
+static void add(struct proc_maps *m, uint64_t start, uint64_t end, enum span_class class)
 {
     if (m->n == PROC_MAPS_SPANS) {
         m->dropped++;
@@ -49,42 +49,42 @@ static void add(struct proc_maps *m, uint64_t start, uint64_t end, enum map_clas
 static void anchor(struct proc_maps *m, uint64_t start, uint64_t end)
 {
     for (int32_t i = m->n; i-- > m->settled && start - m->span[i].end < GO_APART;) {
-        if (m->span[i].class == MAP_GO && !m->go_names)
-            m->span[i].class = MAP_ANON;
+        if (m->span[i].class == SPAN_GO && !m->go_names)
+            m->span[i].class = SPAN_ANON;
     }
     m->settled = m->n;
     m->anchor_end = end;
 }
 
-static enum map_class class_of_named(struct proc_maps *m, const char *name, const char *perms)
+static enum span_class class_of_named(struct proc_maps *m, const char *name, const char *perms)
 {
     if (starts(name, "[heap]"))
-        return MAP_HEAP;
+        return SPAN_HEAP;
     if (starts(name, "[stack"))
-        return MAP_STACK;
+        return SPAN_STACK;
     if (starts(name, "[anon_shmem:"))
-        return MAP_SHARED;
+        return SPAN_SHARED;
     if (!starts(name, "[anon:"))
-        return MAP_OTHER; // [vdso], [vvar], [vsyscall]
+        return SPAN_OTHER; // [vdso], [vvar], [vsyscall]
     if (perms[0] == '-' && perms[1] == '-' && perms[2] == '-')
-        return MAP_GUARD;
+        return SPAN_GUARD;
     const char *what = name + 6;
     what += *what == ' ';
     if (starts(what, "Go: heap]")) {
         // Names are to be had: what addresses seemed to tell up to here doesn't count.
         for (int32_t i = 0; !m->go_names && i < m->n; i++) {
-            if (m->span[i].class == MAP_GO)
-                m->span[i].class = MAP_ANON;
+            if (m->span[i].class == SPAN_GO)
+                m->span[i].class = SPAN_ANON;
         }
         m->go_names = true;
-        return MAP_GO;
+        return SPAN_GO;
     }
     if (starts(what, "Go: OS thread stack") || starts(what, "glibc: pthread stack") || starts(what, "Go: goroutine stack"))
-        return MAP_STACK;
-    return perms[2] == 'x' ? MAP_JIT : MAP_ANON;
+        return SPAN_STACK;
+    return perms[2] == 'x' ? SPAN_JIT : SPAN_ANON;
 }
 
-static enum map_class class_of_file(struct proc_maps *m, const char *path, const char *perms)
+static enum span_class class_of_file(struct proc_maps *m, const char *path, const char *perms)
 {
     const char *name = strrchr(path, '/');
 
@@ -98,8 +98,8 @@ static enum map_class class_of_file(struct proc_maps *m, const char *path, const
         m->frankenphp = true;
     if (perms[3] == 's' && (starts(path, "/dev/zero") || starts(path, "/memfd:") || starts(path, "/SYSV") ||
                             starts(path, "/dev/shm/") || starts(path, "/anon_hugepage") || ends(path, " (deleted)")))
-        return MAP_SHARED;
-    return perms[2] == 'x' ? MAP_TEXT : MAP_FILE;
+        return SPAN_SHARED;
+    return perms[2] == 'x' ? SPAN_TEXT : SPAN_FILE;
 }
 
 // Private anonymous memory without a name.
@@ -111,21 +111,21 @@ static void add_anonymous(struct proc_maps *m, uint64_t start, uint64_t end, con
         return;
     }
     if (perms[2] == 'x') {
-        add(m, start, end, MAP_JIT);
+        add(m, start, end, SPAN_JIT);
         return;
     }
     if (m->go && !m->go_names && start % GO_UNIT == 0 && end % GO_UNIT == 0 && start - m->anchor_end >= GO_APART) {
-        add(m, start, end, MAP_GO);
+        add(m, start, end, SPAN_GO);
         return;
     }
     if (m->guard_end == start && perms[1] == 'w') {
         uint64_t top = end - start > PROC_MAPS_STACK ? start + PROC_MAPS_STACK : end;
-        add(m, start, top, MAP_STACK);
+        add(m, start, top, SPAN_STACK);
         if (top < end)
-            add(m, top, end, MAP_ANON);
+            add(m, top, end, SPAN_ANON);
         return;
     }
-    add(m, start, end, MAP_ANON);
+    add(m, start, end, SPAN_ANON);
 }
 
 void proc_maps_begin(struct proc_maps *m, bool go)
@@ -151,12 +151,12 @@ void proc_maps_line(struct proc_maps *m, char *line)
         return;
     }
     m->guard_end = 0;
-    enum map_class class = *path == '[' ? class_of_named(m, path, perms) : *path ? class_of_file(m, path, perms) : MAP_SHARED;
-    if (class == MAP_HEAP || class == MAP_TEXT || class == MAP_FILE || class == MAP_OTHER || starts(path, "[stack"))
+    enum span_class class = *path == '[' ? class_of_named(m, path, perms) : *path ? class_of_file(m, path, perms) : SPAN_SHARED;
+    if (class == SPAN_HEAP || class == SPAN_TEXT || class == SPAN_FILE || class == SPAN_OTHER || starts(path, "[stack"))
         anchor(m, start, end);
-    if (class == MAP_GUARD && end - start <= GUARD_MAX)
+    if (class == SPAN_GUARD && end - start <= GUARD_MAX)
         m->guard_end = end;
-    if (class != MAP_GUARD && class != MAP_SHARED && class != MAP_OTHER)
+    if (class != SPAN_GUARD && class != SPAN_SHARED && class != SPAN_OTHER)
         add(m, start, end, class);
 }
 

@@ -11,23 +11,23 @@
 #define PROC_MAPS_SPANS 4096                // mappings kept; the rest counts as native
 #define PROC_MAPS_STACK (UINT64_C(8) << 20) // a thread's stack is no larger: the usual limit
 
-enum map_class {
-    MAP_TEXT,   // file, executable
-    MAP_FILE,   // other file mappings: data, constants
-    MAP_HEAP,   // [heap]: malloc's main arena
-    MAP_ANON,   // other private anonymous memory: malloc, ZendMM, whatever
-    MAP_GO,     // an arena of the Go runtime
-    MAP_STACK,  // [stack] and threads' stacks
-    MAP_JIT,    // private anonymous and executable
-    MAP_SHARED, // shared segments: /dev/zero (deleted), memfd, SysV; not the process's own
-    MAP_GUARD,  // no access: reserved
-    MAP_OTHER,  // vdso, vvar
-    MAP_CLASS_N
+enum span_class {
+    SPAN_TEXT,   // file, executable
+    SPAN_FILE,   // other file mappings: data, constants
+    SPAN_HEAP,   // [heap]: malloc's main arena
+    SPAN_ANON,   // other private anonymous memory: malloc, ZendMM, whatever
+    SPAN_GO,     // an arena of the Go runtime
+    SPAN_STACK,  // [stack] and threads' stacks
+    SPAN_JIT,    // private anonymous and executable
+    SPAN_SHARED, // shared segments: /dev/zero (deleted), memfd, SysV; not the process's own
+    SPAN_GUARD,  // no access: reserved
+    SPAN_OTHER,  // vdso, vvar
+    SPAN_CLASS_N
 };
 
 struct map_span {
     uint64_t start, end;
-    enum map_class class;
+    enum span_class class;
 };
 
 struct proc_maps {

@@ -145,9 +145,9 @@ static void take(struct part *to, const struct map_pages *pages)
 
 enum { PART_PHP, PART_GO, PART_STACKS, PART_JIT, PART_NATIVE, PART_N };
 
-static int part_of(enum map_class class)
+static int part_of(enum span_class class)
 {
-    return class == MAP_GO ? PART_GO : class == MAP_STACK ? PART_STACKS : class == MAP_JIT ? PART_JIT : PART_NATIVE;
+    return class == SPAN_GO ? PART_GO : class == SPAN_STACK ? PART_STACKS : class == SPAN_JIT ? PART_JIT : PART_NATIVE;
 }
 
 // Pages of the spans that are counted one by one. all: native memory too, to learn how much of it relatives share.
@@ -160,7 +160,7 @@ static int count_spans(struct proc_table *t, int pagemap, bool all, struct part 
     for (int32_t i = 0; i < t->maps->n && r >= 0; i++) {
         const struct map_span *s = &t->maps->span[i];
         struct map_pages pages = {0};
-        if (s->class == MAP_TEXT)
+        if (s->class == SPAN_TEXT)
             r = proc_maps_count(pagemap, s->start, s->end, &room, &text);
         else if (all || part_of(s->class) != PART_NATIVE)
             r = proc_maps_count(pagemap, s->start, s->end, &room, &pages);
@@ -174,9 +174,9 @@ static int count_spans(struct proc_table *t, int pagemap, bool all, struct part 
 // PHP's heap lies in spans that were counted as something else.
 static void take_php(const struct chunks *c, bool all, struct part part[PART_N])
 {
-    for (int class = 0; class < MAP_CLASS_N; class ++) {
+    for (int class = 0; class < SPAN_CLASS_N; class ++) {
         const struct map_pages *pages = &c->resident[class];
-        struct part *from = &part[part_of((enum map_class) class)];
+        struct part *from = &part[part_of((enum span_class) class)];
         take(&part[PART_PHP], pages);
         if (!all && from == &part[PART_NATIVE])
             continue;
