@@ -3,17 +3,19 @@
 //   mem-cost fixed CGROUP ROUNDS     CPU µs a round of fixed sensors, in a tight loop
 //   mem-cost hz CGROUP SECONDS       the same, once a second for real (median)
 //   mem-cost budget CGROUP SECONDS   CPU µs a second of what has a budget of its own: smaps_rollup and walking
-//   mem-cost chunks PID              wall ms to split a process' memory, ZendMM's chunks included; then its PHP heap in bytes
+//   mem-cost chunks PID              wall ms to find ZendMM's chunks and huge blocks (best of 5); then their sum in bytes
 //   mem-cost walk CGROUP             wall ms to walk all files in memory; then how many there were
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "mem/chunks.h"
 #include "mem/eye.h"
-#include "mem/proc_table.h"
+#include "mem/proc_maps.h"
 #include "mem/sensor.h"
 
 static int64_t clock_us(clockid_t clock)
@@ -84,36 +86,32 @@ static int measure_hz(struct eye *eye, int seconds, enum eye_depth depth)
     return 0;
 }
 
-static int measure_chunks(pid_t pid)
+static int measure_chunks(const char *pid)
 {
+    static struct proc_maps maps;
+    static char scratch[1 << 16];
     struct mem_roots roots;
-    struct proc_table *table;
+    struct chunks chunks;
+    double best = 1e9;
     int rc = mem_roots_open(NULL, NULL, &roots);
 
-    if (rc == 0)
-        rc = proc_table_open(roots.proc, -1, &table);
-    if (rc == 0)
-        rc = proc_table_refresh(table, NULL);
     if (rc < 0)
-        return refuse("processes", rc);
-    int32_t n;
-    const struct proc_info *procs = proc_table_get(table, &n);
-    for (int32_t i = 0; i < n; i++) {
-        if (procs[i].pid != pid)
-            continue;
-        double best = 1e9;
-        for (int k = 0; k < 5; k++) {
-            int64_t began = now_us(NULL);
-            rc = proc_table_split(table, i);
-            double ms = (double)(now_us(NULL) - began) / 1000;
-            best = ms < best ? ms : best;
-        }
-        if (rc < 0)
-            return refuse("split", rc);
-        printf("%.2f %" PRId64 "\n", best, procs[i].split.php_heap);
-        return 0;
+        return refuse("/proc", rc);
+    int dir = openat(roots.proc, pid, O_RDONLY | O_DIRECTORY), mem = openat(dir, "mem", O_RDONLY);
+    if (dir < 0 || mem < 0)
+        return refuse(pid, -errno);
+    for (int i = 0; i < 5; i++) {
+        int64_t began = now_us(NULL);
+        rc = proc_maps_read(dir, false, 8 << 20, scratch, sizeof scratch, &maps);
+        if (rc == 0)
+            rc = chunks_read(mem, -1, &maps, NULL, &chunks);
+        double ms = (double)(now_us(NULL) - began) / 1000;
+        best = ms < best ? ms : best;
     }
-    return refuse("process", -ESRCH);
+    if (rc < 0)
+        return refuse(pid, rc);
+    printf("%.2f %" PRId64 "\n", best, chunks.bytes);
+    return 0;
 }
 
 static int measure_walk(struct eye *eye)
@@ -138,7 +136,7 @@ int main(int argc, char **argv)
     int n = argc == 4 ? atoi(argv[3]) : 0;
 
     if (argc == 3 && strcmp(argv[1], "chunks") == 0)
-        return measure_chunks(atoi(argv[2]));
+        return measure_chunks(argv[2]);
     if (argc < 3) {
         fprintf(stderr, "usage: mem-cost fixed|hz|budget CGROUP N | walk CGROUP | chunks PID\n");
         return 2;
