@@ -91,20 +91,21 @@ static int measure_chunks(const char *pid)
     static struct proc_maps maps;
     static char scratch[1 << 16];
     struct mem_roots roots;
+    struct chunks_room *room = chunks_room_new();
     struct chunks chunks;
     double best = 1e9;
     int rc = mem_roots_open(NULL, NULL, &roots);
 
-    if (rc < 0)
-        return refuse("/proc", rc);
+    if (rc < 0 || !room)
+        return refuse("/proc", rc < 0 ? rc : -ENOMEM);
     int dir = openat(roots.proc, pid, O_RDONLY | O_DIRECTORY), mem = openat(dir, "mem", O_RDONLY);
     if (dir < 0 || mem < 0)
         return refuse(pid, -errno);
     for (int i = 0; i < 5; i++) {
         int64_t began = now_us(NULL);
-        rc = proc_maps_read(dir, false, 8 << 20, scratch, sizeof scratch, &maps);
+        rc = proc_maps_read(dir, false, scratch, sizeof scratch, &maps);
         if (rc == 0)
-            rc = chunks_read(mem, -1, &maps, NULL, &chunks);
+            rc = chunks_read(room, mem, -1, &maps, &chunks);
         double ms = (double)(now_us(NULL) - began) / 1000;
         best = ms < best ? ms : best;
     }
