@@ -25,7 +25,8 @@ class Seen:
     """A scenario's evidence."""
     name: str
     watch: str = ""  # watch's log
-    alarms: list = dataclasses.field(default_factory=list)
+    alarms: list = dataclasses.field(default_factory=list)  # verdicts, by its log
+    notices: list = dataclasses.field(default_factory=list)  # as its command got them
     looks: dict = dataclasses.field(default_factory=dict)  # xray --json by level of sight
     text: str = ""   # xray as a person sees it
     rows: list = dataclasses.field(default_factory=list)  # our own recording
@@ -40,22 +41,19 @@ class Seen:
 class Stage:
     """A box with its recorder and its watch."""
 
-    def __init__(self, name, limit=LIMIT, tmpfs=("/app/cache size=1g,mode=1777", "/dev/shm size=1g,mode=1777"), inside=False):
+    def __init__(self, name, limit=LIMIT, tmpfs=("/app/cache size=1g,mode=1777", "/dev/shm size=1g,mode=1777")):
         self.seen = Seen(name)
         self.box = box.Box(name, limit, tmpfs)
         self.recorder = self.watch = None
         self.box.write("/app/public/index.php", "")
         self.box.write("/app/var/log/app.log", "")
         self.box.write("/app/plimsoll-xray", tool.BINARY.read_bytes(), 0o755)
-        self.inside = inside
 
     def begin(self):
-        """The servers run: from here on it is watched. Inside: as a sidecar in the container, charged to it."""
-        if self.inside:
-            self.watch = self.box.run(["/app/plimsoll-xray", "watch", "--self", *tool.WATCH], level="docker", name="watch")
-        else:
-            # Beside the container, in its network as a pod's sidecar is: xray inside finds it there.
-            self.watch = Running(["nsenter", "-t", self.box.init, "-n", "--", tool.BINARY, "watch", "--pid", self.box.init, *tool.WATCH], "watch")
+        """The servers run: from here on it is watched, from beside the container, in its network as a pod's sidecar is: xray inside
+        finds it there."""
+        self.watch = Running(["nsenter", "-t", self.box.init, "-n", "--", tool.BINARY, "watch", "--pid", self.box.init,
+                              "--record", self.box.folder / "watch.csv", *tool.WATCH], "watch")
         self.watch.wait(tool.WATCHING, 20)
         self.recorder = recorder.Recorder(self.box.group)
 
@@ -79,9 +77,13 @@ class Stage:
     def close(self):
         if self.watch:
             self.seen.alarms = tool.alarms(self.watch.out.text())
+            self.seen.notices = tool.notices(self.watch.out.text())
             self.seen.watch = self.watch.out.text()
-            if not self.inside:
-                self.seen.extra["watch_exit"] = self.watch.end()
+            status = pathlib.Path(f"/proc/{self.watch.pid}/status")
+            self.seen.extra["watch_peak"] = tool.peak(status.read_text()) if status.exists() else None
+            self.seen.extra["watch_exit"] = self.watch.end()
+            recorded = self.box.folder / "watch.csv"
+            self.seen.extra["recording"] = recorded.read_text() if recorded.exists() else ""
         if self.recorder:
             self.recorder.stop()
             self.seen.rows, self.seen.table = self.recorder.rows, self.recorder.table(90)
@@ -116,6 +118,7 @@ def php(s, mode, size, rate=20, extensions=()):
 def grows(s):
     """Waits for the alarm, then looks at all levels while it still grows."""
     s.watch.wait(tool.ALARM % "growing", DEADLINE)
+    s.watch.wait("plimsoll.alarm/1", 10)
     s.looks()
     s.seen.extra["alarm_at"] = s.recorder.rows[-1]["t"]
     return s.seen

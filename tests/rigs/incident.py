@@ -31,7 +31,8 @@ class Incident:
     def __init__(self, limit, rate, folder=None, say=lambda line: None):
         self.limit, self.rate, self.folder, self.say = limit, rate, folder, say
         self.before = self.within = None     # xray --json before the stall and in it
-        self.before_text = self.within_text = self.watch_log = self.table = ""
+        self.before_text = self.within_text = self.watch_log = self.recording = self.table = ""
+        self.watch_peak = None
         self.alarm_at = self.stall_at = self.saturated_at = None
         self.rows = []
         self.requests = {}                   # the client's counters at the alarm and at the end
@@ -45,7 +46,7 @@ class Incident:
         with box.Box("incident", self.limit, cachesite.TMPFS, folder=self.folder) as b:
             b.write(XRAY, tool.BINARY.read_bytes(), 0o755)
             site = cachesite.Site(b)
-            watch = b.run([XRAY, "watch", "--self", *tool.WATCH], level="docker", name="watch", echo=lambda l: self.say("watch: " + l))
+            watch = b.run([XRAY, "watch", "--self", "--record", "/tmp/watch.csv", *tool.WATCH], level="docker", name="watch", echo=lambda l: self.say("watch: " + l))
             watch.wait(tool.WATCHING, 20)
             rec = recorder.Recorder(b.group)
             load = site.load(self.rate, seconds + 10)
@@ -57,6 +58,8 @@ class Incident:
                 rec.stop()
                 self.rows, self.table = rec.rows, rec.table(100)
                 self.watch_log = watch.out.text()
+                self.recording = (b.root / "tmp/watch.csv").read_text()
+                self.watch_peak = max((tool.peak(pathlib.Path(f"/proc/{pid}/status").read_text()) or 0 for pid in b.pids("plimsoll-xray")), default=0)
                 self.requests["end"] = self._client(load)
                 self.requests["log"] = load.out.text()
         return self
@@ -69,6 +72,7 @@ class Incident:
             return rec.rows[-1]["t"]
 
         watch.wait(tool.ALARM % "growing", left())
+        watch.wait("plimsoll.alarm/1", 10)
         self.alarm_at, self.requests["alarm"] = now(), self._client(load)
         # In the container, as `docker exec` would.
         self.before_text = b.call([XRAY, "xray", "--color", "never"], level="docker", seconds=40).stdout

@@ -5,13 +5,15 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("PLIMSOLL_XRAY", REPO / "build" / "plimsoll-xray")).absolute()
 GO = "/usr/lib/go-1.19/bin/go"
-WATCH = ("--log", "-")
+# Alarms come to the log in words and, through the command, as JSON.
+WATCH = ("--log", "-", "--exec", "cat; echo")
 WATCHING = r"watching"
-ALARM = r"alarm.*\b%s\b"
+ALARM = r"\balarm: %s: "
 
 
 def missing():
@@ -24,9 +26,30 @@ def parse(text):
     return look
 
 
+def peak(status):
+    """Bytes of the highest VmRSS in the text of /proc/PID/status; None for a process that is gone."""
+    match = re.search(r"^VmHWM:\s+(\d+) kB", status, re.M)
+    return int(match[1]) * 1024 if match else None
+
+
+def replay(recording):
+    """plimsoll.replay/1 of a recording's text."""
+    with tempfile.NamedTemporaryFile("w", suffix=".csv") as f:
+        f.write(recording)
+        f.flush()
+        done = subprocess.run([BINARY, "--replay", f.name, "--json"], capture_output=True, text=True, timeout=60, check=True)
+    return json.loads(done.stdout)
+
+
 def alarms(text):
-    """The lines of watch's log that are alarms."""
-    return [line for line in text.splitlines() if re.search(ALARM % "(growing|saturated)", line)]
+    """The alarms in watch's log, in order: verdicts."""
+    return re.findall(ALARM % "(growing|saturated)", text)
+
+
+def notices(text):
+    """plimsoll.alarm/1: the objects that --exec got, alarms and all-clears."""
+    found = (line for line in text.splitlines() if line.startswith('{"schema":"plimsoll.alarm/1"'))
+    return [json.loads(line) for line in found]
 
 
 def reserve(usage):
