@@ -16,7 +16,8 @@
 
 #define BUDGET_US 2000
 #define FDS_MAX 20000       // descriptors of one process that are looked at
-#define FULL_TRIES 3        // a full look is repeated while usage moves
+#define FULL_TRIES 4        // a full look is repeated while memory moves,
+#define FULL_TRIES_US 80000 // and for so long
 #define FULL_SPLIT_US 60000 // for the heaps of processes in a full look: the first answer is due in 300 ms
 #define SEGMENTS_EVERY_S 15.0
 #define ROLLUP_EVERY_S 30.0
@@ -221,21 +222,59 @@ static void look_deeper(struct eye *e, double t)
         (void)eye__walk(e, t, left);
 }
 
+// Anonymous memory by status and by smaps_rollup; the latter -1 where one process's isn't known.
+static void sum_anon(const struct eye *e, int64_t *ret_rss, int64_t *ret_pss)
+{
+    int32_t n;
+    const struct proc_info *p = proc_table_get(e->table, &n);
+    *ret_rss = *ret_pss = 0;
+    for (int32_t i = 0; i < n; i++) {
+        *ret_rss += p[i].rss_anon > 0 ? p[i].rss_anon : 0;
+        *ret_pss = *ret_pss < 0 || !p[i].pss_known ? -1 : *ret_pss + p[i].pss_anon;
+    }
+}
+
+struct span {
+    int64_t lo, hi;
+};
+
+static void widen(struct span *s, int64_t v)
+{
+    s->lo = v < s->lo ? v : s->lo;
+    s->hi = v > s->hi ? v : s->hi;
+}
+
+// Counters and owners within a few milliseconds of each other, and again while they don't agree because memory moves.
+static void read_together(struct eye *e, double t)
+{
+    struct span rss_span = {INT64_MAX, 0}, anon_span = {INT64_MAX, 0};
+    int64_t rss, pss, off, start = now_us(e);
+    for (int try = 0; try < FULL_TRIES; try++) {
+        (void)proc_table_refresh(e->table, NULL);
+        sum_anon(e, &rss, &pss);
+        widen(&rss_span, rss);
+        widen(&anon_span, mem_get(&e->sample, MEM_anon, 0));
+        (void)proc_table_rollup(e->table, INT64_MAX, e->options.now_us, e->options.clock_arg);
+        (void)mem_sensor_read(e->sensor, t, &e->sample);
+        mounts_measure(&e->mounts);
+        (void)proc_table_refresh(e->table, NULL);
+        sum_anon(e, &rss, &pss);
+        widen(&rss_span, rss);
+        widen(&anon_span, mem_get(&e->sample, MEM_anon, 0));
+        off = mem_get(&e->sample, MEM_anon, pss) - pss;
+        if (pss < 0 || (off < LEDGER_RESERVE_PER_CPU && -off < LEDGER_RESERVE_PER_CPU) || now_us(e) - start > FULL_TRIES_US)
+            break;
+    }
+    int64_t by_rss = rss_span.hi - rss_span.lo, by_anon = anon_span.hi - anon_span.lo;
+    e->anon_moved = by_rss > by_anon ? by_rss : by_anon;
+}
+
 static void look_fully(struct eye *e, double t)
 {
     e->segments_at = -1;
     (void)read_segments(e, t, INT64_MAX, true);
     (void)eye_split(e, FULL_SPLIT_US);
-    // Counters and owners within a few milliseconds, and again while memory moves between them.
-    for (int try = 0; try < FULL_TRIES; try++) {
-        (void)proc_table_rollup(e->table, INT64_MAX, e->options.now_us, e->options.clock_arg);
-        int64_t before = mem_get(&e->sample, MEM_usage, 0);
-        (void)mem_sensor_read(e->sensor, t, &e->sample);
-        int64_t moved = mem_get(&e->sample, MEM_usage, 0) - before;
-        if (moved < LEDGER_RESERVE_PER_CPU && -moved < LEDGER_RESERVE_PER_CPU)
-            break;
-        (void)proc_table_refresh(e->table, &e->sample);
-    }
+    read_together(e, t);
     e->rolling = false;
     e->rollup_t = t;
     e->pss_fresh = true;

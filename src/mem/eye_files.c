@@ -263,6 +263,7 @@ void eye_ledger(struct eye *e, struct ledger *ret)
                                         .nprocs = view.nprocs,
                                         .procs_dropped = view.procs_dropped,
                                         .pss_fresh = e->pss_fresh,
+                                        .anon_moved = e->anon_moved,
                                         .sight = view.sight,
                                         .gvisor = e->gvisor,
                                         .ncpus = e->ncpus,

@@ -30,6 +30,7 @@ struct eye {
     dev_t slot_dev[SCAN_MOUNTS]; // 0: free
     int64_t inferred_deleted;    // used minus walked, when the last round ended; -1: can't be told
     double round_began;
+    int64_t anon_moved; // during the last full look
     char scratch[EYE_SCRATCH];
 };
 

@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PROCESSES_MAX 48 // with an entry of their own
+#define PROCESSES_MAX 48         // with an entry of their own
+#define SHOWN_MIN INT64_C(65536) // smaller differences between a process and its parts aren't worth a line
 
 const char *ledger_category_name(enum ledger_category category)
 {
@@ -77,10 +78,13 @@ static int64_t anon_of(const struct proc_info *p, bool by_pss)
     return by_pss ? p->pss_anon : p->rss_anon;
 }
 
-static void add_part(struct ledger *l, int parent, int64_t bytes, const char *name)
+// Returns the bytes.
+static int64_t add_part(struct ledger *l, int parent, int64_t bytes, const char *name)
 {
-    if (bytes > 0)
-        ledger__add(l, LEDGER_ANON, parent, bytes, "%s", name);
+    if (bytes <= 0)
+        return 0;
+    ledger__add(l, LEDGER_ANON, parent, bytes, "%s", name);
+    return bytes;
 }
 
 static void add_process(struct ledger *l, const struct proc_info *p, bool by_pss)
@@ -95,11 +99,15 @@ static void add_process(struct ledger *l, const struct proc_info *p, bool by_pss
     l->entry[i].estimate = !by_pss;
     if (!p->split_known)
         return;
-    add_part(l, i, p->split.php_heap, "PHP heap");
-    add_part(l, i, p->split.go_heap, "Go heap");
-    add_part(l, i, p->split.native, "native");
-    add_part(l, i, p->split.stacks, "stacks");
-    add_part(l, i, p->split.jit, "JIT");
+    int64_t parts = add_part(l, i, p->split.php_heap, "PHP heap") + add_part(l, i, p->split.go_heap, "Go heap") +
+                    add_part(l, i, p->split.native, "native") + add_part(l, i, p->split.stacks, "stacks") +
+                    add_part(l, i, p->split.jit, "JIT");
+    // Parts are what is resident; of what a fork shares, the process bears its share only.
+    int64_t rest = anon_of(p, by_pss) - parts;
+    if (rest < -SHOWN_MIN)
+        ledger__estimate(l, ledger__add(l, LEDGER_ANON, i, rest, "shared after fork"));
+    else if (rest > SHOWN_MIN)
+        ledger__estimate(l, ledger__add(l, LEDGER_ANON, i, rest, "not told apart"));
 }
 
 // Those with the most get an entry, the others one together. Returns what all have.
@@ -155,6 +163,23 @@ static void add_anon_by_counter_only(const struct ledger_input *in, struct ledge
     }
 }
 
+// Owners and counter are read one after the other. Where memory moved meanwhile, or processes brought memory along from another
+// cgroup, a line says so; what stays open between them is for the residual to show.
+static void correct_pss(const struct ledger_input *in, struct ledger *l, int64_t sum)
+{
+    if (!mem_known(in->sample, MEM_anon))
+        return;
+    int64_t off = in->sample->v[MEM_anon] - sum, distance = off < 0 ? -off : off, moved = in->anon_moved;
+    if (distance > l->reserve / 4 && distance <= 2 * moved) {
+        int i = ledger__add(l, LEDGER_ANON, -1, off, "changed while it was read");
+        ledger__estimate(l, i);
+    } else if (off < 0 && distance > in->sample->v[MEM_anon] / 100 + l->reserve / 4) {
+        int i = ledger__add(l, LEDGER_ANON, -1, off, "charged to another cgroup");
+        ledger__estimate(l, i);
+        ledger__note(l, i, "processes that were moved in here keep their older memory there");
+    }
+}
+
 static void add_anon(const struct ledger_input *in, struct ledger *l)
 {
     bool counted = mem_known(in->sample, MEM_anon), all_pss = in->pss_fresh && in->nprocs > 0 && !in->procs_dropped;
@@ -165,7 +190,7 @@ static void add_anon(const struct ledger_input *in, struct ledger *l)
     }
     int64_t anon = mem_get(in->sample, MEM_anon, 0);
     if (all_pss) { // the owners themselves; the group's counter isn't needed
-        (void)add_processes(in, l, true);
+        correct_pss(in, l, add_processes(in, l, true));
         return;
     }
     if (!some_rss) {
@@ -219,6 +244,9 @@ static void add_cache(const struct ledger_input *in, struct ledger *l)
     }
     if (!all)
         shared_mapped = l->sum[LEDGER_SHARED];
+    for (int32_t i = 0; i < in->nprocs; i++)
+        if (in->procs[i].rss_shmem > shared_mapped)
+            shared_mapped = in->procs[i].rss_shmem;
     int64_t text = s->v[MEM_file_mapped] - shared_mapped;
     text = text < 0 ? 0 : text > cache ? cache : text;
     int i = ledger__add(l, LEDGER_CACHE, -1, text, "program text and data in use");

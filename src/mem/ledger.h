@@ -51,7 +51,8 @@ struct ledger_input {
     const struct mem_sample *sample;
     const struct proc_info *procs;
     int32_t nprocs, procs_dropped;
-    bool pss_fresh; // Pss of every process was read together with the sample
+    bool pss_fresh;     // Pss of every process was read together with the sample
+    int64_t anon_moved; // how far anonymous memory moved while Pss was read
     enum sight sight;
     bool gvisor;
     unsigned ncpus; // 0: not known, taken for 1

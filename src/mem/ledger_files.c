@@ -18,6 +18,7 @@ struct shares {
     int64_t used[MOUNTS_MAX], here[MOUNTS_MAX]; // of each mount; what is charged here
     bool guessed;                               // by the sum that fits best
     int64_t rest;                               // of the shmem counter beyond mounts and segments; INT64_MIN: no counter
+    int64_t unseen_least, unseen_most;          // shared memory that processes map whose maps can't be read
     int entry[MOUNTS_MAX];
 };
 
@@ -86,6 +87,25 @@ static int64_t sum_segments(const struct ledger_input *in)
     return sum;
 }
 
+// Where maps can't be read, status tells how much shared memory each process has touched. They share it: it is at least what one
+// has beyond what is seen in others' maps (fpm's workers map the OPcache of their master), and at most what all have together.
+static void find_unseen(const struct ledger_input *in, struct shares *sh)
+{
+    int64_t seen = 0;
+    sh->unseen_least = sh->unseen_most = 0;
+    if (!in->segments->unseen)
+        return;
+    for (int i = 0; i < in->segments->n; i++)
+        if (in->segments->s[i].kind != SEGMENT_DELETED && in->segments->s[i].bytes > 0)
+            seen += in->segments->s[i].bytes;
+    for (int32_t i = 0; i < in->nprocs; i++) {
+        int64_t bytes = in->procs[i].rss_shmem > 0 && !in->procs[i].visible ? in->procs[i].rss_shmem : 0;
+        sh->unseen_most += bytes;
+        if (bytes - seen > sh->unseen_least)
+            sh->unseen_least = bytes - seen;
+    }
+}
+
 static void share_out(const struct ledger_input *in, struct shares *sh)
 {
     int64_t named = 0;
@@ -100,7 +120,7 @@ static void share_out(const struct ledger_input *in, struct shares *sh)
     sh->rest = INT64_MIN;
     if (!mem_known(in->sample, MEM_shmem))
         return;
-    int64_t counter = in->sample->v[MEM_shmem] - sum_segments(in);
+    int64_t counter = in->sample->v[MEM_shmem] - sum_segments(in) - sh->unseen_least;
     if (counter < 0)
         counter = 0;
     if (named > counter + slack_of(counter)) {
@@ -287,33 +307,26 @@ static void add_segments(const struct ledger_input *in, struct ledger *l, struct
     }
 }
 
-// Where maps can't be read, status tells how much shared memory each process has touched: what the counter has left belongs to
-// them as far as all of them together.
-static void add_unseen_segments(const struct ledger_input *in, struct ledger *l, struct shares *sh)
+static void add_unseen_segments(const struct ledger_input *in, struct ledger *l, const struct shares *sh)
 {
-    int64_t sum = 0, most = 0;
-    bool php = false;
-    for (int32_t i = 0; i < in->nprocs; i++) {
-        int64_t bytes = in->procs[i].rss_shmem;
-        if (bytes <= 0)
-            continue;
-        sum += bytes;
-        most = bytes > most ? bytes : most;
-        php = php || is_php(in->procs[i].role);
-    }
-    int64_t bytes = sh->rest == INT64_MIN ? most : sh->rest < sum ? sh->rest : sum;
-    if (!in->segments->unseen || bytes <= 0)
+    int64_t bytes = sh->unseen_least;
+    if (sh->rest != INT64_MIN)
+        bytes = sh->rest + bytes < sh->unseen_most ? sh->rest + bytes : sh->unseen_most;
+    if (bytes <= 0 || !sh->unseen_most)
         return;
+    bool php = false;
+    for (int32_t i = 0; i < in->nprocs; i++)
+        php = php || (is_php(in->procs[i].role) && in->procs[i].rss_shmem > 0);
     char text[HUMAN_N];
-    int i = ledger__add(l, LEDGER_SHARED, -1, bytes,
-                        php ? "shared memory of processes (OPcache, APCu)" : "shared memory of processes");
+    int i = ledger__add(l, LEDGER_SHARED, -1, bytes, "shared memory of %s", php ? "processes (OPcache, APCu)" : "processes");
     ledger__estimate(l, i);
-    ledger__note(l, i, "from the group's counter; no process maps more than %s of it", human_bytes(most, text));
+    ledger__note(l, i, "from the group's counter; a single process maps at most %s of it", human_bytes(sh->unseen_least, text));
 }
 
 void ledger__add_files(const struct ledger_input *in, struct ledger *l)
 {
     struct shares sh;
+    find_unseen(in, &sh);
     share_out(in, &sh);
     add_mounts(in, l, &sh);
     add_segments(in, l, &sh);

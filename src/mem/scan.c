@@ -170,7 +170,8 @@ static bool enter(struct scan *s, int fd)
 {
     struct scan_slot *slot = &s->slot[s->at_slot];
     struct stat st;
-    if (fstat(fd, &st) < 0 || st.st_dev != slot->mount.dev) {
+    // An overlay's directory that takes blocks is of the image alone, not of the tmpfs above: nothing below it was written.
+    if (fstat(fd, &st) < 0 || st.st_dev != slot->mount.dev || (slot->mount.overlay && s->depth && st.st_blocks)) {
         close(fd);
         return false;
     }

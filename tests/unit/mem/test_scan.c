@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mem/scan.h"
+
+#include "own_tmpfs.h"
+
+#define WALL 2e9 // later than any file of these tests
+
+static int64_t clock_us; // moves by a microsecond whenever it is looked at
+static int64_t tick(void *arg)
+{
+    return clock_us += arg ? *(int64_t *)arg : 1;
+}
+
+static void set_up(struct scan *s, int slot, const char *at)
+{
+    int fd = own_open(at ? at : ".");
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    scan_set_mount(s, slot, &(struct scan_mount){.fd = fd, .dev = st.st_dev});
+}
+
+static void walk(struct scan *s, double t)
+{
+    assert_true(scan_step(s, t, WALL, 0, tick, NULL));
+}
+
+static int64_t bytes_of(struct scan *s, int slot)
+{
+    struct scan_total total;
+    scan_total(s, slot, &total);
+    return total.known ? total.bytes : -1;
+}
+
+// The directory that comes first, its path beneath the mount.
+static const char *first(struct scan *s, enum scan_by by, struct scan_dir *ret)
+{
+    static char path[4096];
+    assert_true(scan_top(s, -1, by, 0.1, 1, ret) == 1);
+    assert_int_equal(scan_path(s, ret->id, path, sizeof path), 0);
+    return path;
+}
+
+T(a_walk_finds_every_byte_and_every_inode)
+{
+    NEED_OWN_TMPFS();
+    own_tmpfs_mount(NULL, "size=16m");
+    own_file("a/b/c/f", 10000);
+    own_file("a/g", 1);
+    own_file("h", 4096);
+    own_file("empty", 0);
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 0);
+
+    struct scan_total total;
+    scan_total(s, 0, &total);
+    assert_true(total.known);
+    assert_int_equal(total.bytes, 12288 + 4096 + 4096);
+    assert_int_equal(total.inodes, 8); // the root, 3 directories, 4 files
+    assert_int_equal(total.missed, 0);
+    struct scan_progress p;
+    scan_progress(s, &p);
+    assert_int_equal(p.rounds, 1);
+    assert_int_equal(p.dirs, 4);
+    assert_true(p.covered == 1);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(a_file_with_two_names_counts_once_and_a_hole_not_at_all)
+{
+    NEED_OWN_TMPFS();
+    char one[256], two[256];
+    own_tmpfs_mount(NULL, "size=16m");
+    own_file("d/one", 40960);
+    snprintf(one, sizeof one, "%s/d/one", own_dir);
+    snprintf(two, sizeof two, "%s/two", own_dir);
+    assert_int_equal(link(one, two), 0);
+    own_file("sparse", 4096);
+    snprintf(one, sizeof one, "%s/sparse", own_dir);
+    assert_int_equal(truncate(one, 8 << 20), 0);
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 0);
+
+    struct scan_total total;
+    scan_total(s, 0, &total);
+    assert_int_equal(total.bytes, 40960 + 4096);
+    assert_int_equal(total.inodes, 4);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(other_file_systems_and_symbolic_links_are_not_followed)
+{
+    NEED_OWN_TMPFS();
+    char link_at[256], bound[256], from[256];
+    own_tmpfs_mount(NULL, "size=16m");
+    own_tmpfs_mount("other", "size=16m");
+    own_file("other/big", 1 << 20);
+    own_file("small", 4096);
+    own_file("bound", 0);
+    snprintf(link_at, sizeof link_at, "%s/loop", own_dir);
+    assert_int_equal(symlink(".", link_at), 0);
+    snprintf(bound, sizeof bound, "%s/bound", own_dir);
+    snprintf(from, sizeof from, "%s/other/big", own_dir);
+    assert_int_equal(mount(from, bound, NULL, MS_BIND, NULL), 0); // a file of another one
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 0);
+
+    assert_int_equal(bytes_of(s, 0), 4096);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(a_tree_bound_into_itself_counts_once)
+{
+    NEED_OWN_TMPFS();
+    char from[256], to[256];
+    own_tmpfs_mount(NULL, "size=16m");
+    own_file("a/f", 4096);
+    own_file("b/g", 4096);
+    snprintf(from, sizeof from, "%s/a", own_dir);
+    snprintf(to, sizeof to, "%s/b", own_dir);
+    assert_int_equal(mount(from, to, NULL, MS_BIND, NULL), 0); // hides b/g
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 0);
+
+    assert_int_equal(bytes_of(s, 0), 4096);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(deeper_than_it_goes_is_told_not_walked)
+{
+    NEED_OWN_TMPFS();
+    own_tmpfs_mount(NULL, "size=16m");
+    int fd = own_open(".");
+    for (int i = 0; i < SCAN_DEPTH + 5; i++) {
+        assert_int_equal(mkdirat(fd, "d", 0755), 0);
+        int next = openat(fd, "d", O_RDONLY | O_DIRECTORY);
+        assert_true(next >= 0);
+        close(fd);
+        fd = next;
+    }
+    close(fd);
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 0);
+
+    struct scan_progress p;
+    struct scan_total total;
+    scan_progress(s, &p);
+    scan_total(s, 0, &total);
+    assert_int_equal(p.too_deep, 1);
+    assert_int_equal(total.missed, 1);
+    assert_int_equal(total.inodes, SCAN_DEPTH);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(more_names_than_there_is_room_for_are_entered_all_the_same)
+{
+    NEED_OWN_TMPFS();
+    own_tmpfs_mount(NULL, "size=64m");
+    enum { DIRS = 1200 }; // of 240 bytes each: more than twice what is kept
+    char name[300];
+    for (int i = 0; i < DIRS; i++) {
+        snprintf(name, sizeof name, "wide/%0240d/f", i);
+        own_file(name, 1);
+    }
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 0);
+
+    assert_int_equal(bytes_of(s, 0), DIRS * 4096);
+    struct scan_progress p;
+    scan_progress(s, &p);
+    assert_int_equal(p.dirs, DIRS + 2);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(directories_without_a_record_count_for_the_one_above)
+{
+    NEED_OWN_TMPFS();
+    own_tmpfs_mount(NULL, "size=64m,nr_inodes=200000");
+    enum { EXTRA = 40 };
+    own_file("many/f", 1);
+    int fd = own_open("many");
+    char name[32];
+    for (int i = 0; i < SCAN_DIRS + EXTRA; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        assert_int_equal(mkdirat(fd, name, 0755), 0);
+        if (i % 1000 == 0) {
+            strcat(name, "/x");
+            int file = openat(fd, name, O_WRONLY | O_CREAT, 0644);
+            assert_int_equal(write(file, "x", 1), 1);
+            close(file);
+        }
+    }
+    close(fd);
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 0);
+    walk(s, 1);
+
+    struct scan_progress p;
+    scan_progress(s, &p);
+    assert_int_equal(p.dirs, SCAN_DIRS);
+    assert_int_equal(p.unrecorded, EXTRA + 2); // the root and "many" have one
+    assert_int_equal(bytes_of(s, 0), 4096 * (1 + SCAN_DIRS / 1000 + 1));
+    struct scan_dir top;
+    assert_string_equal(first(s, SCAN_BY_BYTES, &top), "many");
+    assert_int_equal(top.bytes, bytes_of(s, 0));
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(a_step_ends_with_its_budget_and_the_next_goes_on_there)
+{
+    NEED_OWN_TMPFS();
+    own_tmpfs_mount(NULL, "size=64m");
+    char name[64];
+    for (int i = 0; i < 400; i++) {
+        snprintf(name, sizeof name, "d%d/f%d", i % 20, i);
+        own_file(name, 1);
+    }
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    int64_t slow = 1000;
+    int steps = 0;
+    struct scan_progress p;
+    while (!scan_step(s, steps, WALL, 1000, tick, &slow)) {
+        assert_true(++steps < 1000);
+        scan_progress(s, &p);
+        assert_int_equal(p.rounds, 0);
+    }
+
+    assert_true(steps >= 5);
+    assert_int_equal(bytes_of(s, 0), 400 * 4096);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(growth_is_what_came_from_round_to_round)
+{
+    NEED_OWN_TMPFS();
+    own_tmpfs_mount(NULL, "size=64m");
+    own_file("cache/old", 4 << 20);
+    own_file("log/l", 4096);
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 100);
+    own_file("cache/en/new", 2 << 20);
+    own_file("log/l", 4096);
+    walk(s, 160);
+
+    struct scan_dir d;
+    assert_string_equal(first(s, SCAN_BY_GROWTH, &d), "cache/en");
+    assert_int_equal(d.growth_per_min, 2 << 20);
+    assert_false(d.from_ages);
+    assert_string_equal(first(s, SCAN_BY_BYTES, &d), "cache");
+    assert_int_equal(d.growth_per_min, 2 << 20);
+    assert_int_equal(d.bytes, 6 << 20);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(what_is_deleted_shrinks_and_its_record_is_used_again)
+{
+    NEED_OWN_TMPFS();
+    char path[256];
+    own_tmpfs_mount(NULL, "size=64m");
+    own_file("a/x/f", 1 << 20);
+    own_file("b/f", 4096);
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 0);
+    snprintf(path, sizeof path, "%s/a/x/f", own_dir);
+    assert_int_equal(unlink(path), 0);
+    *strrchr(path, '/') = '\0';
+    assert_int_equal(rmdir(path), 0);
+    walk(s, 60);
+
+    struct scan_progress p;
+    struct scan_dir root;
+    scan_progress(s, &p);
+    assert_int_equal(p.dirs, 3);
+    assert_int_equal(bytes_of(s, 0), 4096);
+    assert_true(scan_get(s, scan_root(s, 0), &root));
+    assert_int_equal(root.growth_per_min, -(1 << 20));
+    own_file("c/d/f", 4096);
+    walk(s, 120);
+    scan_progress(s, &p);
+    assert_int_equal(p.dirs, 5);
+    assert_string_equal(first(s, SCAN_BY_GROWTH, &root), "c/d");
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(without_a_second_round_growth_comes_from_the_ages_of_files)
+{
+    NEED_OWN_TMPFS();
+    own_tmpfs_mount(NULL, "size=64m");
+    own_file("cache/f", 6 << 20);
+    struct stat st;
+    int fd = own_open("cache/f");
+    assert_int_equal(fstat(fd, &st), 0);
+    close(fd);
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    // Five minutes on: the mount is as old as the file, so it came at 6 MiB in 5 minutes. An hour on it is old.
+    assert_true(scan_step(s, 0, (double)st.st_mtime + 300, 0, tick, NULL));
+
+    struct scan_dir d;
+    assert_string_equal(first(s, SCAN_BY_GROWTH, &d), "cache");
+    assert_true(d.from_ages);
+    assert_in_range(d.growth_per_min, (6 << 20) / 5 * 0.95, (6 << 20) / 5 * 1.05);
+    scan_free(s);
+    s = scan_new();
+    set_up(s, 0, NULL);
+    assert_true(scan_step(s, 0, (double)st.st_mtime + 3600, 0, tick, NULL));
+    assert_int_equal(scan_top(s, -1, SCAN_BY_GROWTH, 0.1, 1, &d), 0);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(of_hashed_directories_the_one_above_is_named)
+{
+    NEED_OWN_TMPFS();
+    own_tmpfs_mount(NULL, "size=64m");
+    char name[64];
+    for (int i = 0; i < 64; i++) {
+        snprintf(name, sizeof name, "app/cache/en/%02x/%02x/f", i, i);
+        own_file(name, 20000);
+    }
+    own_file("app/md/f", 200000);
+    own_file("log/f", 4096);
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 0);
+
+    struct scan_dir top[8];
+    char path[64];
+    assert_int_equal(scan_top(s, 0, SCAN_BY_BYTES, 0.1, 8, top), 2);
+    assert_int_equal(scan_path(s, top[0].id, path, sizeof path), 0);
+    assert_string_equal(path, "app/cache/en");
+    assert_int_equal(top[0].files, 64);
+    assert_int_equal(scan_path(s, top[1].id, path, sizeof path), 0);
+    assert_string_equal(path, "app/md");
+    assert_int_equal(scan_path(s, top[0].id, path, 8), -ENAMETOOLONG);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(the_biggest_files_of_a_directory_are_named_when_asked)
+{
+    NEED_OWN_TMPFS();
+    own_tmpfs_mount(NULL, "size=64m");
+    own_file("d/small", 4096);
+    own_file("d/sub/big", 1 << 20);
+    own_file("d/middle", 50000);
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 0);
+    struct scan_dir d = {0};
+    struct scan_file file[2];
+    for (uint32_t id = 0; id < 4; id++)
+        if (scan_get(s, id, &d) && d.parent == scan_root(s, 0))
+            break;
+
+    assert_int_equal(scan_files(s, d.id, SCAN_BY_BYTES, WALL, 1000, 2, file), 2);
+    assert_string_equal(file[0].path, "sub/big");
+    assert_int_equal(file[0].bytes, 1 << 20);
+    assert_string_equal(file[1].path, "middle");
+    assert_int_equal(scan_files(s, d.id, SCAN_BY_BYTES, WALL, 1, 2, file) <= 1, 1);
+    assert_int_equal(scan_files(s, 999999, SCAN_BY_BYTES, WALL, 1000, 2, file), -ENOENT);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(a_directory_that_is_gone_has_no_path)
+{
+    NEED_OWN_TMPFS();
+    char path[256];
+    own_tmpfs_mount(NULL, "size=64m");
+    own_file("d/f", 4096);
+    struct scan *s = scan_new();
+    struct scan_dir d;
+    set_up(s, 0, NULL);
+    walk(s, 0);
+    assert_string_equal(first(s, SCAN_BY_BYTES, &d), "d");
+    snprintf(path, sizeof path, "%s/d/f", own_dir);
+    assert_int_equal(unlink(path), 0);
+    *strrchr(path, '/') = '\0';
+    assert_int_equal(rmdir(path), 0);
+
+    assert_int_equal(scan_path(s, d.id, path, sizeof path), -ENOENT);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(a_mount_taken_away_in_the_middle_of_its_walk_is_forgotten)
+{
+    NEED_OWN_TMPFS();
+    own_tmpfs_mount(NULL, "size=64m");
+    char name[64];
+    for (int i = 0; i < 200; i++) {
+        snprintf(name, sizeof name, "a%d/f", i);
+        own_file(name, 1);
+    }
+    struct scan *s = scan_new();
+    set_up(s, 3, NULL);
+    int64_t slow = 1000;
+    assert_false(scan_step(s, 0, WALL, 1000, tick, &slow));
+    scan_unset_mount(s, 3);
+    walk(s, 1);
+    walk(s, 2);
+
+    struct scan_progress p;
+    scan_progress(s, &p);
+    assert_int_equal(p.dirs, 0);
+    assert_int_equal(bytes_of(s, 3), -1);
+    set_up(s, 3, NULL);
+    walk(s, 3);
+    assert_int_equal(bytes_of(s, 3), 200 * 4096);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+T(what_may_not_be_read_is_counted_as_missed)
+{
+    NEED_OWN_TMPFS();
+    char path[256];
+    own_tmpfs_mount(NULL, "size=64m");
+    own_file("secret/f", 4096);
+    own_file("open/f", 4096);
+    snprintf(path, sizeof path, "%s/secret", own_dir);
+    assert_int_equal(chmod(path, 0700), 0);
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    assert_int_equal(chmod(own_dir, 0755), 0);
+    assert_int_equal(seteuid(65534), 0);
+    bool done = scan_step(s, 0, WALL, 0, tick, NULL);
+    assert_int_equal(seteuid(0), 0);
+
+    assert_true(done);
+    struct scan_total total;
+    scan_total(s, 0, &total);
+    assert_int_equal(total.missed, 1);
+    assert_int_equal(total.bytes, 4096);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+CLAIMS_WITH_TMPFS(C(a_walk_finds_every_byte_and_every_inode), C(a_file_with_two_names_counts_once_and_a_hole_not_at_all),
+                  C(other_file_systems_and_symbolic_links_are_not_followed), C(a_tree_bound_into_itself_counts_once),
+                  C(deeper_than_it_goes_is_told_not_walked), C(more_names_than_there_is_room_for_are_entered_all_the_same),
+                  C(directories_without_a_record_count_for_the_one_above),
+                  C(a_step_ends_with_its_budget_and_the_next_goes_on_there), C(growth_is_what_came_from_round_to_round),
+                  C(what_is_deleted_shrinks_and_its_record_is_used_again),
+                  C(without_a_second_round_growth_comes_from_the_ages_of_files), C(of_hashed_directories_the_one_above_is_named),
+                  C(the_biggest_files_of_a_directory_are_named_when_asked), C(a_directory_that_is_gone_has_no_path),
+                  C(a_mount_taken_away_in_the_middle_of_its_walk_is_forgotten), C(what_may_not_be_read_is_counted_as_missed))
