@@ -29,12 +29,19 @@ void link_close(int fds[LINK_FDS])
         fd_close(&fds[i]);
 }
 
+// gVisor's pipes have no packets: there a socket pair does the same.
+static int open_up(int ret_ends[2])
+{
+    if (pipe2(ret_ends, O_CLOEXEC | O_DIRECT) == 0)
+        return 0;
+    return errno == EINVAL ? msg_pair(ret_ends) : -errno;
+}
+
 int link_open(int ret_edge[LINK_FDS], int ret_worker[LINK_FDS])
 {
-    int down[2] = {-1, -1}, up[2] = {-1, -1}, files[2] = {-1, -1}, rc = 0;
+    int down[2] = {-1, -1}, up[2] = {-1, -1}, files[2] = {-1, -1}, rc;
 
-    if (pipe2(down, O_CLOEXEC) < 0 || pipe2(up, O_CLOEXEC | O_DIRECT) < 0)
-        rc = -errno;
+    rc = pipe2(down, O_CLOEXEC) < 0 ? -errno : open_up(up);
     if (!rc)
         rc = msg_pair(files);
     // One way only: what a broken worker sends, with descriptors perhaps, is refused instead of lying there.

@@ -4,7 +4,7 @@
 //
 //   down   edge to worker, frames of one size. They share the pipe's pages, so that a hundred fit even where the kernel
 //          gives a user's pipes no more than a page each (pipe-user-pages-soft)
-//   up     worker to edge, packets (O_DIRECT): what is written at once is read at once
+//   up     worker to edge, packets (O_DIRECT; a socket pair where pipes have none): what is written at once is read at once
 //   files  edge to worker only: BODY_FILE with a descriptor, sent before the JOB that it belongs to
 //
 // Neither side holds an end of the other's, so the death of one is end of file for the other. What a worker has not read

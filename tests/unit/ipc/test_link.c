@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../claim.h"
+#include "base/fdio.h"
 
 static int edge[LINK_FDS], worker[LINK_FDS];
 static struct msg got;
@@ -24,6 +25,19 @@ static int tear_down(void **state)
     link_close(edge);
     link_close(worker);
     return 0;
+}
+
+// What link_open takes where a pipe can't have packets.
+static int set_up_without_packets(void **state)
+{
+    int rc = set_up(state), up[2];
+
+    close(edge[LINK_UP]);
+    close(worker[LINK_UP]);
+    rc = rc ? rc : msg_pair(up);
+    edge[LINK_UP] = up[0];
+    worker[LINK_UP] = up[1];
+    return rc ? rc : fd_set_nonblock(up[0], true);
 }
 
 static void send_job(uint32_t job_id)
@@ -176,7 +190,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(messages_of_different_sizes_arrive_one_by_one_in_their_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_worker_says_at_once_is_heard_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_worker_says_at_once_is_heard_at_once, set_up_without_packets, tear_down),
         cmocka_unit_test_setup_teardown(the_death_of_either_side_is_end_of_file_after_its_last_message, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_death_of_either_side_is_end_of_file_after_its_last_message, set_up_without_packets, tear_down),
         cmocka_unit_test_setup_teardown(a_dead_workers_unread_job_is_known_and_one_that_it_read_is_not_taken_for_unread, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_hundred_messages_fit_even_into_a_pipe_of_one_page_and_then_the_edge_does_not_wait, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_worker_that_breaks_the_packets_is_refused, set_up, tear_down),
