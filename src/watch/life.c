@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The identity of a container's life. Runs in watch and xray; owns nothing.
+#include "watch/life.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mem/kfile.h"
+
+int64_t life_start_of(int proc, pid_t pid)
+{
+    char name[32], text[1024];
+    struct str rest, word;
+    int64_t start;
+
+    snprintf(name, sizeof name, "%d/stat", (int)pid);
+    ssize_t n = kfile_read(proc, name, text, sizeof text);
+    char *comm_end = n > 0 ? strrchr(text, ')') : NULL; // the name may hold blanks and brackets
+    if (!comm_end)
+        return -1;
+    rest = str_from(comm_end + 1);
+    for (int field = 3; field <= 22; field++)
+        if (!kfile_word(&rest, &word))
+            return -1;
+    return kfile_number(word, false, &start) ? start : -1;
+}
+
+void life_id(const struct mem_roots *roots, const struct mem_where *where, char ret[LIFE_ID])
+{
+    char boot[64] = "";
+    struct str line = STR("?"), rest;
+
+    ssize_t n = kfile_read(roots->proc, "sys/kernel/random/boot_id", boot, sizeof boot);
+    rest = (struct str){boot, n > 0 ? (size_t)n : 0};
+    (void)kfile_line(&rest, &line);
+    snprintf(ret, LIFE_ID, "boot %.*s cgroup %" PRIu64 " start %" PRId64, STR_ARG(line), where->ino,
+             life_start_of(roots->proc, where->pid > 0 ? where->pid : 1));
+}
+
+pid_t life_find_process(int proc, const char *name)
+{
+    pid_t found = 0;
+    int64_t oldest = INT64_MAX, pid;
+    char file[280], comm[64];
+    struct str rest, line;
+
+    int fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        if (fd >= 0)
+            close(fd);
+        return 0;
+    }
+    for (struct dirent *e; (e = readdir(d));) {
+        if (!kfile_number(str_from(e->d_name), false, &pid) || pid <= 0 || pid > INT32_MAX || pid == getpid())
+            continue;
+        snprintf(file, sizeof file, "%s/comm", e->d_name);
+        ssize_t n = kfile_read(proc, file, comm, sizeof comm);
+        rest = (struct str){comm, n > 0 ? (size_t)n : 0};
+        if (!kfile_line(&rest, &line) || line.n > 15 || strncmp(name, line.p, line.n) != 0 || (line.n < 15 && name[line.n]))
+            continue;
+        int64_t start = life_start_of(proc, (pid_t)pid);
+        if (start >= 0 && start < oldest) {
+            oldest = start;
+            found = (pid_t)pid;
+        }
+    }
+    closedir(d);
+    return found;
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// The target, the eye and the judge. Runs in watch; owns their descriptors and memory. Invariant: eye != NULL exactly while roots
+// and where are open on a target.
+#include "watch/lookout.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "base/loop.h"
+
+#define SPLIT_EVERY 8 // looks between two that split a heap
+#define SPLIT_US 1500
+
+int lookout_init(struct lookout *l, const struct watch_args *args, char *why, size_t why_n)
+{
+    *l = (struct lookout){.args = args, .roots = {-1, -1, -1}, .where.dir = -1};
+    int r = mem_roots_open(args->proc, args->sys, &l->roots);
+    if (r < 0) {
+        snprintf(why, why_n, "%s: %s", args->proc ? args->proc : "/proc", strerror(-r));
+        return r;
+    }
+    l->judge = xmalloc(judge_size());
+    return 0;
+}
+
+void lookout_done(struct lookout *l)
+{
+    lookout_leave(l);
+    mem_roots_close(&l->roots);
+    free(l->judge);
+    l->judge = NULL;
+}
+
+bool lookout_waits(const struct lookout *l)
+{
+    return l->args->process || l->args->cgroup;
+}
+
+static int64_t now_us(void *arg)
+{
+    return (int64_t)clock_us();
+}
+
+static int find_group(struct lookout *l, char *why, size_t why_n)
+{
+    pid_t pid = l->args->pid;
+    int r;
+
+    if (l->args->cgroup) {
+        r = mem_where_path(&l->roots, l->args->cgroup, &l->where);
+        if (r < 0)
+            snprintf(why, why_n, "%s: %s", l->args->cgroup, r == -EINVAL ? "this is no memory cgroup" : strerror(-r));
+        return r == -ENOENT ? -ESRCH : r;
+    }
+    if (l->args->process) {
+        pid = life_find_process(l->roots.proc, l->args->process);
+        if (pid == 0) {
+            snprintf(why, why_n, "no process is called %s", l->args->process);
+            return -ESRCH;
+        }
+    }
+    r = mem_where_find(&l->roots, pid, &l->where);
+    if (r < 0 && pid > 0)
+        snprintf(why, why_n, "process %d: %s", (int)pid, strerror(-r));
+    else if (r < 0)
+        snprintf(why, why_n, "this process's cgroup: %s", strerror(-r));
+    return r;
+}
+
+static void describe(struct lookout *l)
+{
+    const struct mem_where *w = &l->where;
+    char who[64] = "";
+
+    if (l->args->process)
+        snprintf(who, sizeof who, " of %.20s (pid %d)", l->args->process, (int)w->pid);
+    else if (l->args->pid)
+        snprintf(who, sizeof who, " of pid %d", (int)w->pid);
+    if (w->kind == MEM_KIND_V1 || w->kind == MEM_KIND_V2)
+        snprintf(l->target, sizeof l->target, "cgroup %s %s%s", mem_kind_name(w->kind), w->path, who);
+    else if (w->kind == MEM_KIND_GVISOR)
+        snprintf(l->target, sizeof l->target, "the gVisor sandbox%s%s", *w->path ? " " : "", w->path);
+    else
+        snprintf(l->target, sizeof l->target, "the machine (no memory cgroup%s)", who);
+}
+
+int lookout_find(struct lookout *l, double now, char *why, size_t why_n)
+{
+    struct mem_sensor *sensor;
+    struct mem_sample sample = {0};
+
+    int r = find_group(l, why, why_n);
+    if (r < 0)
+        return r;
+    // Without a way into its root its mounts can't be measured; the rest can.
+    (void)mem_roots_enter(&l->roots, l->args->root, l->where.pid);
+    struct eye_options options = {.pid = l->where.pid, .now_us = now_us};
+    r = eye_open(&l->roots, &l->where, &options, &l->eye);
+    if (r < 0) {
+        snprintf(why, why_n, "%s: %s", l->where.path, strerror(-r));
+        mem_where_close(&l->where);
+        return r;
+    }
+    describe(l);
+    life_id(&l->roots, &l->where, l->life);
+    if (mem_sensor_open(&l->roots, &l->where, &sensor) == 0) { // where the limit comes from: the eye doesn't say
+        (void)mem_sensor_read(sensor, now, &sample);
+        mem_sensor_limit(sensor, &l->limit);
+        l->psi_is_ours = mem_sensor_psi_is_ours(sensor);
+        mem_sensor_close(sensor);
+    }
+    l->began = now;
+    l->oom_before = mem_get(&sample, MEM_oom_kill, -1);
+    l->looks = 0;
+    l->n_dirs = 0;
+    judge_init(l->judge);
+    history_init(&l->history);
+    l->said.n = 0;
+    l->said.dropped = 0;
+    return 0;
+}
+
+void lookout_leave(struct lookout *l)
+{
+    if (!l->eye)
+        return;
+    l->eye = eye_close(l->eye);
+    mem_where_close(&l->where);
+    if (l->roots.root >= 0)
+        close(l->roots.root);
+    l->roots.root = -1;
+}
+
+void lookout_restore(struct lookout *l, const struct mem_sample *s)
+{
+    struct judge_event events[JUDGE_EVENTS_PER_PUSH];
+
+    unsigned n = judge_push(l->judge, s, events);
+    for (unsigned i = 0; i < n; i++)
+        judgement_note(&l->said, &events[i]);
+    history_add(&l->history, s);
+}
+
+int lookout_look(struct lookout *l, double t, struct judge_event *ret_events, unsigned *ret_n)
+{
+    *ret_n = 0;
+    int r = eye_look(l->eye, t, EYE_BUDGETED);
+    if (r == 0 && ++l->looks % SPLIT_EVERY == 0)
+        (void)eye_split(l->eye, SPLIT_US);
+    eye_view(l->eye, &l->see);
+    l->t = t;
+    if (r < 0)
+        return r;
+    *ret_n = judge_push(l->judge, l->see.sample, ret_events);
+    for (unsigned i = 0; i < *ret_n; i++)
+        judgement_note(&l->said, &ret_events[i]);
+    history_add(&l->history, l->see.sample);
+    return 0;
+}
+
+void lookout_dirs(struct lookout *l)
+{
+    int n = eye_dirs(l->eye, SCAN_BY_GROWTH, LOOKOUT_DIRS, l->dirs);
+
+    if (n <= 0)
+        n = eye_dirs(l->eye, SCAN_BY_BYTES, LOOKOUT_DIRS, l->dirs);
+    l->n_dirs = n > 0 ? n : 0;
+}
