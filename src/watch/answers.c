@@ -153,13 +153,13 @@ int watch__serve_metrics(struct watcher *w)
     socklen_t n;
     char error[300];
 
-    if (service_address(w->args.listen, &addr, &n, error, sizeof error) < 0) {
+    if (visits_address(w->args.listen, &addr, &n, error, sizeof error) < 0) {
         fprintf(stderr, "plimsoll-xray: watch: --listen: %s\n", error);
         return 2;
     }
     w->metrics.is_whole = is_head;
     w->metrics.answer = on_http;
-    int r = service_listen(&w->metrics, (struct sockaddr *)&addr, n, 0666);
+    int r = visits_listen(&w->metrics, (struct sockaddr *)&addr, n, 0666);
     if (r == 0)
         return 0;
     fprintf(stderr, "plimsoll-xray: watch: --listen %s: %s\n", w->args.listen, strerror(-r));
@@ -176,7 +176,7 @@ void watch__serve_local(struct watcher *w)
     w->local.same_user = true;
     int r = watch_socket_address(w->args.socket, w->lookout.where.ino, &addr, &n);
     if (r == 0)
-        r = service_listen(&w->local, (struct sockaddr *)&addr, n, 0600);
+        r = visits_listen(&w->local, (struct sockaddr *)&addr, n, 0600);
     if (r == -EADDRINUSE)
         log_warning("another watch looks at this already: xray will ask that one");
     else if (r < 0)

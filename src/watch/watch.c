@@ -149,7 +149,7 @@ static void lose(struct watcher *w)
     log_warning("%s is gone: its cgroup was removed or its last process ended", l->target);
     save(w, STATE_GONE);
     lookout_leave(l);
-    service_close(&w->local);
+    visits_close(&w->local);
     recorder_close(&w->recorder);
     w->recording = false;
     if (lookout_waits(l)) {
@@ -326,8 +326,8 @@ static void finish(struct watcher *w)
     hook_done(&w->exec);
     hook_done(&w->command);
     webhook_done(&w->webhook);
-    service_close(&w->local);
-    service_close(&w->metrics);
+    visits_close(&w->local);
+    visits_close(&w->metrics);
     recorder_close(&w->recorder);
     state_close(&w->state);
     lookout_done(&w->lookout);

@@ -8,7 +8,7 @@
 #include "watch/memlock.h"
 #include "watch/openmetrics.h"
 #include "watch/recorder.h"
-#include "watch/service.h"
+#include "watch/visits.h"
 #include "watch/state.h"
 #include "watch/watch_args.h"
 #include "watch/webhook.h"

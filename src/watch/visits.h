@@ -41,7 +41,7 @@ struct service {
 };
 
 // Listens; functions are set by the caller. 0 or -errno: -EADDRINUSE: somebody answers there.
-int service_listen(struct service *s, const struct sockaddr *addr, socklen_t n, mode_t mode);
-void service_close(struct service *s);
+int visits_listen(struct service *s, const struct sockaddr *addr, socklen_t n, mode_t mode);
+void visits_close(struct service *s);
 // "127.0.0.1:9750", "[::1]:9750", ":9750" (127.0.0.1), "unix:PATH". 0, or -EINVAL with the reason in words.
-int service_address(const char *text, struct sockaddr_storage *ret, socklen_t *ret_n, char *error, size_t error_n);
+int visits_address(const char *text, struct sockaddr_storage *ret, socklen_t *ret_n, char *error, size_t error_n);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small server. Runs in watch; owns the listening socket and its visits. Invariant: nothing a visitor does or leaves undone
 // holds anything but its own place, and that for SERVICE_TIME_S at most.
-#include "watch/service.h"
+#include "watch/visits.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -144,7 +144,7 @@ static void remove_stale(const struct sockaddr_un *un, socklen_t n)
         close(fd);
 }
 
-int service_listen(struct service *s, const struct sockaddr *addr, socklen_t n, mode_t mode)
+int visits_listen(struct service *s, const struct sockaddr *addr, socklen_t n, mode_t mode)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)addr;
     bool file = addr->sa_family == AF_UNIX && un->sun_path[0];
@@ -171,11 +171,11 @@ int service_listen(struct service *s, const struct sockaddr *addr, socklen_t n, 
     if (!bad)
         bad = loop_add(&s->watch, s->fd, EPOLLIN, on_knock);
     if (bad)
-        service_close(s);
+        visits_close(s);
     return bad;
 }
 
-void service_close(struct service *s)
+void visits_close(struct service *s)
 {
     if (s->fd < 0)
         return;
@@ -191,7 +191,7 @@ void service_close(struct service *s)
     s->unlink = NULL;
 }
 
-int service_address(const char *text, struct sockaddr_storage *ret, socklen_t *ret_n, char *error, size_t error_n)
+int visits_address(const char *text, struct sockaddr_storage *ret, socklen_t *ret_n, char *error, size_t error_n)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
