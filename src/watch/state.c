@@ -144,12 +144,15 @@ static int by_size(const void *a, const void *b)
     return x->bytes < y->bytes ? 1 : x->bytes > y->bytes ? -1 : 0;
 }
 
-static void add_ledger(struct fixed *f, struct lookout *l)
+// What is gone has no ledger any more: the one before is kept.
+static void make_ledger(struct state *s, struct lookout *l)
 {
     static struct ledger ledger;
     static const struct ledger_entry *entries[LEDGER_ENTRIES];
+    struct fixed whole, *f = &whole;
     int n = 0;
 
+    fixed_init(f, s->ledger, sizeof s->ledger);
     eye_ledger(l->eye, &ledger);
     fixed_add(f, ",\"sight\":\"%s\",\"ledger\":{", sight_name(ledger.sight));
     for (int c = 0; c < LEDGER_CATEGORY_N; c++)
@@ -173,6 +176,8 @@ static void add_ledger(struct fixed *f, struct lookout *l)
         fixed_add(f, l->dirs[i].growth_per_min == INT64_MIN ? "null}" : "%" PRId64 "}", l->dirs[i].growth_per_min);
     }
     fixed_add(f, "]");
+    if (f->cut)
+        s->ledger[0] = '\0';
 }
 
 static void make_document(struct fixed *f, const struct state *s, struct lookout *l, const struct judge_report *r, double now,
@@ -193,9 +198,7 @@ static void make_document(struct fixed *f, const struct state *s, struct lookout
     add_amount(f, "oom_kill", mem_get(last, MEM_oom_kill, -1));
     add_amount(f, "oom_kill_before", l->oom_before);
     add_judgement(f, s, r);
-    if (end != STATE_GONE)
-        add_ledger(f, l);
-    fixed_add(f, "}\n");
+    fixed_add(f, "%s}\n", s->ledger);
 }
 
 int state_write(struct state *s, struct lookout *l, const struct judge_report *report, double now, enum state_end end)
@@ -203,6 +206,8 @@ int state_write(struct state *s, struct lookout *l, const struct judge_report *r
     static char text[DOCUMENT];
     struct fixed f;
 
+    if (end != STATE_GONE)
+        make_ledger(s, l);
     fixed_init(&f, text, sizeof text);
     make_document(&f, s, l, report, now, end);
     int fd = f.cut ? -EMSGSIZE : write_new(s->dir, "last.json.new"), r = fd < 0 ? fd : fd_write_all(fd, text, f.n);

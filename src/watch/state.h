@@ -33,6 +33,7 @@ struct state {
     uint64_t columns[2];
     bool v2, failing;
     char text[FINDING_TEXT]; // of the verdict, for last.json
+    char ledger[16384];      // the last one that could be made, as JSON members; "" none
     struct state_alarm alarm[VERDICT_N];
 };
 
