@@ -119,7 +119,7 @@ stage_unit-asan() {
     need_build setup_asan && run_unit $build-asan
 }
 
-# The judge of memory: its confusion table (each row is a check), then recordings through plimsoll-xray --replay.
+# The judge of memory: its confusion table (each row is a check), then recordings through plimsoll-xray --replay; and tune.
 stage_judge() {
     need_build setup_gcc || return
     local rc ok bad
@@ -130,6 +130,7 @@ stage_judge() {
     [ "$rc" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
     add "$ok" "$bad"
     PLIMSOLL_XRAY=$bin/plimsoll-xray JUDGE_TABLE=$bin/tests/traces/judge-table run_pytest tests/traces
+    PLIMSOLL_XRAY=$bin/plimsoll-xray run_pytest tests/tune
 }
 
 stage_php() { need_build setup_gcc && PLIMSOLL=$bin/plimsoll run_pytest tests/php; }

@@ -65,7 +65,10 @@ struct recording_proc {
     int pid;
     char comm[16];
     int64_t rss_anon_first, rss_anon_last;
+    int64_t anon_min, anon_max; // of Pss_Anon, else RssAnon; -1: not told
     uint64_t rows;
 };
 bool recording_procs_grower(const struct recording_procs *r, struct recording_proc *ret);
+// All of them so far, in the order of their appearance; owned by r, valid until the next fill.
+const struct recording_proc *recording_procs_get(const struct recording_procs *r, unsigned *ret_n);
 struct recording_procs *recording_procs_close(struct recording_procs *r);

@@ -27,6 +27,7 @@ static const struct {
 };
 #define PARTS_N (sizeof parts / sizeof *parts)
 #define PART_RSS_ANON 1
+#define PART_PSS_ANON 5
 #define COLUMNS_MAX 256
 enum { COLUMN_T = -4, COLUMN_PID, COLUMN_COMM, COLUMN_UNKNOWN };
 
@@ -158,6 +159,12 @@ static void remember(struct recording_procs *r)
         r->n++;
         *p = r->row;
         p->rss_anon_first = p->rss_anon_last = anon;
+        p->anon_min = p->anon_max = -1;
+    }
+    int64_t own = r->part[PART_PSS_ANON] >= 0 ? r->part[PART_PSS_ANON] : anon;
+    if (own >= 0) {
+        p->anon_min = p->anon_min < 0 || own < p->anon_min ? own : p->anon_min;
+        p->anon_max = own > p->anon_max ? own : p->anon_max;
     }
     p->rows++;
     if (anon >= 0) {
@@ -216,6 +223,12 @@ bool recording_procs_grower(const struct recording_procs *r, struct recording_pr
     if (best)
         *ret = *best;
     return best != NULL;
+}
+
+const struct recording_proc *recording_procs_get(const struct recording_procs *r, unsigned *ret_n)
+{
+    *ret_n = r->n;
+    return r->proc;
 }
 
 struct recording_procs *recording_procs_close(struct recording_procs *r)

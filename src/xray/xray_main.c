@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tune/tune.h"
 #include "xray/replay.h"
 
 int main(int argc, char **argv)
@@ -11,6 +12,8 @@ int main(int argc, char **argv)
         printf("plimsoll-xray %s\n", PLIMSOLL_VERSION);
         return 0;
     }
+    if (argc >= 2 && !strcmp(argv[1], "tune"))
+        return tune_run(argc - 1, argv + 1);
     if (argc >= 3 && !strcmp(argv[1], "--replay")) {
         if (argc == 3 || (argc == 4 && !strcmp(argv[3], "--json")))
             return replay_run(argv[2], argc == 4);

@@ -346,6 +346,12 @@ T(processes_fill_the_sums_that_a_recording_lacks)
     assert_true(recording_procs_grower(r, &p));
     assert_int_equal(p.pid, 7);
     assert_int_equal(p.rss_anon_last - p.rss_anon_first, 40);
+    unsigned n;
+    const struct recording_proc *all = recording_procs_get(r, &n);
+    assert_int_equal(n, 2);
+    assert_int_equal(all[0].anon_min, 50);
+    assert_int_equal(all[0].anon_max, 90);
+    assert_int_equal(all[1].anon_max, 60);
     recording_procs_close(r);
 }
 
