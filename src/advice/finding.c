@@ -155,6 +155,44 @@ static void place_process(const struct finding_input *in, struct finding *ret)
         ret->signature = SIG_GO_NO_LIMIT;
 }
 
+// The holder of most bytes of deleted files, where descriptors can be seen.
+static void place_deleted(const struct finding_input *in, struct finding *ret)
+{
+    pid_t pid = 0;
+    int64_t most = 0;
+
+    ret->signature = SIG_DELETED_FILES;
+    for (int i = 0; in->segments && i < in->segments->n; i++) {
+        const struct segment *s = &in->segments->s[i];
+        int64_t sum = 0;
+        if (s->kind != SEGMENT_DELETED || s->owner == 0 || s->owner == pid)
+            continue;
+        for (int k = 0; k < in->segments->n; k++)
+            if (in->segments->s[k].kind == SEGMENT_DELETED && in->segments->s[k].owner == s->owner &&
+                in->segments->s[k].bytes > 0)
+                sum += in->segments->s[k].bytes;
+        if (sum > most) {
+            most = sum;
+            pid = s->owner;
+        }
+    }
+    if (!pid)
+        return;
+    const struct proc_info *p = NULL;
+    for (size_t i = 0; i < in->n_procs; i++)
+        if (in->procs[i].pid == pid)
+            p = &in->procs[i];
+    char name[sizeof ret->place];
+    snprintf(name, sizeof name, "Deleted files held open by %s (pid %ld)",
+             p && p->role != ROLE_OTHER ? proc_role_name(p->role)
+             : p                        ? p->comm
+                                        : "a process",
+             (long)pid);
+    copy_clean(ret->place, sizeof ret->place, name);
+    ret->place_kind = "tmpfs";
+    ret->bytes = most;
+}
+
 static void take_judge(const struct judge_report *j, struct finding *ret)
 {
     enum mem_line line = line_of(j->cause);
@@ -167,11 +205,11 @@ static void take_judge(const struct judge_report *j, struct finding *ret)
     ret->stall_lo = j->stall_lo;
     ret->stall_hi = j->stall_hi;
     ret->seconds_needed = j->line[LINE_TOTAL].seconds_needed;
-    ret->growth_known = true;
+    ret->growth_known = j->rows > 1 && j->verdict != VERDICT_UNDECIDED;
     ret->bytes_per_min = own ? j->line[line].bytes_per_min : j->bytes_per_min;
     if (own)
         ret->bytes = j->line[line].bytes;
-    if (own && j->bytes_per_min.mid > 0)
+    if (own && ret->growth_known && j->bytes_per_min.mid > 0)
         ret->share = fmin(1, fmax(0, ret->bytes_per_min.mid / j->bytes_per_min.mid));
 }
 
@@ -217,7 +255,7 @@ void finding_make(const struct finding_input *in, struct finding *ret)
         ret->growth_from_ages = false;
         break;
     case CAUSE_DELETED_FILES:
-        ret->signature = SIG_DELETED_FILES;
+        place_deleted(in, ret);
         break;
     case CAUSE_PHP_HEAP:
     case CAUSE_NATIVE:
@@ -261,6 +299,11 @@ static void say_place(struct sentence *s, const struct finding *f)
         say(s, "%c%s", finding_cause_words(f->cause)[0] & ~0x20, finding_cause_words(f->cause) + 1);
 }
 
+static bool is_plural(const struct finding *f)
+{
+    return f->cause == CAUSE_DELETED_FILES || (!f->place[0] && f->cause == CAUSE_TMPFS);
+}
+
 static const char *why(const struct finding *f)
 {
     const struct signature *sig = signature_get(f->signature);
@@ -275,7 +318,7 @@ static const char *why(const struct finding *f)
 static void say_growth(struct sentence *s, const struct finding *f)
 {
     char rate[HUMAN_N], from[HUMAN_N], to[HUMAN_N];
-    bool plural = !f->place[0] && (f->cause == CAUSE_TMPFS || f->cause == CAUSE_DELETED_FILES);
+    bool plural = is_plural(f);
 
     say_place(s, f);
     if (f->growth_known && f->bytes_per_min.mid > 0)
@@ -314,7 +357,7 @@ static void say_saturated(struct sentence *s, const struct finding *f)
         return;
     say(s, " ");
     say_place(s, f);
-    bool plural = !f->place[0] && (f->cause == CAUSE_TMPFS || f->cause == CAUSE_DELETED_FILES);
+    bool plural = is_plural(f);
     if (f->bytes >= 0)
         say(s, " %s %s", plural ? "hold" : "holds", human_bytes(f->bytes, bytes));
     else

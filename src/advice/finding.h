@@ -21,6 +21,7 @@ struct finding_input {
     const struct eye_dir *dirs; // eye_dirs(): by growth, by size, or both
     size_t n_dirs;
     const struct mounts *mounts;
+    const struct segments *segments;
     const struct proc_info *procs;
     size_t n_procs;
     const struct advice_facts *facts;

@@ -17,13 +17,12 @@ void other_numbers(const struct mem_sample *s, struct other_number ret[OTHER_NUM
     int64_t cloud_run = anon >= 0 && shmem >= 0 ? anon + shmem + mem_get(s, MEM_kernel, 0) : -1;
 
     ret[0] = (struct other_number){"kubectl", "kubectl top, cAdvisor", minus(usage, inactive), "usage - inactive_file",
-                                   "not what it is: tmpfs files and kernel memory are in it, page cache in use too"};
+                                   "tmpfs, kernel memory and page cache in use are in it"};
     ret[1] = (struct other_number){"docker", "docker stats", minus(usage, inactive), "usage - inactive_file",
-                                   "the same; Docker before 20.10 took all of the cache off, and tmpfs with it"};
-    ret[2] = (struct other_number){"podman", "podman stats", usage, "usage",
-                                   "counts page cache that the kernel would give up: high and harmless, or high and deadly"};
+                                   "the same; before 20.10 it took all cache off, tmpfs too"};
+    ret[2] = (struct other_number){"podman", "podman stats", usage, "usage", "page cache that the kernel would give up is in it"};
     ret[3] = (struct other_number){"cloud_run", "Cloud Run", cloud_run, "processes + files written + kernel",
-                                   "files written to any directory count, and its graph shows a minute's average"};
+                                   "an estimate; its graph is a minute's average"};
     ret[4] = (struct other_number){"sum_rss", "sum of RSS (top, ps)", mem_get(s, MEM_sum_rss, -1), "VmRSS of each process",
-                                   "shared pages once a process; no tmpfs, no kernel memory; falls in a stall"};
+                                   "shared pages once a process; no tmpfs; falls in a stall"};
 }

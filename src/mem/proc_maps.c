@@ -141,16 +141,13 @@ void proc_maps_line(struct proc_maps *m, char *line)
 
     if (segments_parse_map(line, &l) < 0 || l.start >= l.end || (l.start | l.end) % PAGE || l.start < m->last_end)
         return;
-    uint64_t start = l.start, end = l.end, guard_end = m->guard_end;
+    uint64_t start = l.start, end = l.end;
     const char *perms = l.perms, *path = l.path;
     m->last_end = end;
     if (!*path && perms[3] == 'p') {
         add_anonymous(m, start, end, perms);
-        if (m->guard_end == guard_end)
-            m->guard_end = 0;
         return;
     }
-    m->guard_end = 0;
     enum span_class class = *path == '[' ? class_of_named(m, path, perms) : *path ? class_of_file(m, path, perms) : SPAN_SHARED;
     if (class == SPAN_HEAP || class == SPAN_TEXT || class == SPAN_FILE || class == SPAN_OTHER || starts(path, "[stack"))
         anchor(m, start, end);

@@ -36,7 +36,7 @@ struct proc_maps {
     bool php, mod_php;   // libphp or an Apache module of it is mapped
     bool frankenphp;     // by the path of a mapping
     bool go;             // as told by the caller
-    uint64_t guard_end;  // of the last mapping if that was a stack's guard
+    uint64_t guard_end;  // of the last mapping that may be a stack's guard
     int32_t settled;     // spans below the last mapping that isn't anonymous
     uint64_t anchor_end; // of the last mapping that isn't anonymous
     uint64_t last_end;   // of the last mapping

@@ -150,21 +150,25 @@ static int part_of(enum span_class class)
     return class == SPAN_GO ? PART_GO : class == SPAN_STACK ? PART_STACKS : class == SPAN_JIT ? PART_JIT : PART_NATIVE;
 }
 
-// Pages of the spans that are counted one by one. all: native memory too, to learn how much of it relatives share.
+// Pages of the spans that are counted one by one. all: native memory too, to learn how much of it relatives share; that comes
+// last, because a sanitizer's or virtual machine's terabytes of nothing may use up what may be counted.
 static int count_spans(struct proc_table *t, int pagemap, bool all, struct part part[PART_N], int64_t *ret_text)
 {
     uint64_t room = COUNT_MAX;
     struct map_pages text = {0};
     int r = 0;
 
-    for (int32_t i = 0; i < t->maps->n && r >= 0; i++) {
-        const struct map_span *s = &t->maps->span[i];
-        struct map_pages pages = {0};
-        if (s->class == SPAN_TEXT)
-            r = proc_maps_count(pagemap, s->start, s->end, &room, &text);
-        else if (all || part_of(s->class) != PART_NATIVE)
-            r = proc_maps_count(pagemap, s->start, s->end, &room, &pages);
-        take(&part[part_of(s->class)], &pages);
+    for (int native = 0; native <= all; native++) {
+        for (int32_t i = 0; i < t->maps->n && r >= 0; i++) {
+            const struct map_span *s = &t->maps->span[i];
+            struct map_pages pages = {0};
+            int to = part_of(s->class);
+            if (s->class == SPAN_TEXT && !native)
+                r = proc_maps_count(pagemap, s->start, s->end, &room, &text);
+            else if (s->class != SPAN_TEXT && (to == PART_NATIVE) == native)
+                r = proc_maps_count(pagemap, s->start, s->end, &room, &pages);
+            take(&part[to], &pages);
+        }
     }
     take(&part[PART_NATIVE], &text);
     *ret_text = text.file;

@@ -11,8 +11,13 @@
 
 static struct judge_report growing(enum mem_cause cause, enum mem_line line, double total, double part)
 {
-    struct judge_report j = {
-        .verdict = VERDICT_GROWING, .cause = cause, .span = 600, .stall_known = true, .stall_lo = 1500, .stall_hi = 2400};
+    struct judge_report j = {.rows = 600,
+                             .verdict = VERDICT_GROWING,
+                             .cause = cause,
+                             .span = 600,
+                             .stall_known = true,
+                             .stall_lo = 1500,
+                             .stall_hi = 2400};
     j.bytes_per_min = (struct judge_growth){total * 0.9, total, total * 1.1};
     j.line[LINE_TOTAL] = (struct judge_line){.known = true, .bytes_per_min = j.bytes_per_min};
     j.line[line] =

@@ -224,22 +224,34 @@ T(hostile_name_changes_nothing_but_itself)
     assert_true(p->start_time <= other && other - p->start_time < 6000);
 }
 
-static void become_caddy(void)
+static void on_signal(int signal)
 {
-    prctl(PR_SET_NAME, "caddy");
+    // A copy of sleep under another name.
+    execl(fake_path("nginx"), "nginx", "600", NULL);
+    _exit(127);
 }
 
-T(role_follows_a_new_name)
+static void exec_when_told(void)
 {
-    start(NULL);
+    signal(SIGUSR1, on_signal);
+}
+
+T(role_follows_an_exec)
+{
+    char command[600];
+
+    snprintf(command, sizeof command, "cp /bin/sleep %s", fake_path("nginx"));
+    assert_int_equal(system(command), 0);
+    start(exec_when_told);
     open_table();
-    assert_int_equal(look_at(0)->role, ROLE_OTHER);
-    end_child(0);
-    n_children = 0;
-    start(become_caddy);
-    // Its executable can be seen, and that is no caddy.
-    assert_int_equal(look_at(0)->role, ROLE_OTHER);
-    assert_string_equal(look_at(0)->comm, "caddy");
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(look_at(0)->role, ROLE_OTHER);
+    assert_int_equal(kill(child[0], SIGUSR1), 0);
+    // At the very look that sees the new name.
+    const struct proc_info *p = look_at(0);
+    for (int64_t from = now_us(NULL); strcmp(p->comm, "nginx") != 0 && now_us(NULL) - from < 20000000; p = look_at(0))
+        sched_yield();
+    assert_int_equal(p->role, ROLE_NGINX);
 }
 
 T(parts_of_a_split_add_up_to_the_anonymous_memory)
@@ -496,7 +508,7 @@ T(processes_beyond_the_table_are_summed_up)
 
 CLAIMS(P(living_processes_are_there_and_summed_up), P(process_that_dies_is_dropped_and_a_group_without_any_is_told),
        P(another_process_with_the_same_pid_is_another_process), P(hostile_name_changes_nothing_but_itself),
-       P(role_follows_a_new_name), P(parts_of_a_split_add_up_to_the_anonymous_memory),
+       P(role_follows_an_exec), P(parts_of_a_split_add_up_to_the_anonymous_memory),
        P(memory_shared_with_a_parent_counts_once_in_all), P(php_is_told_with_its_heap_and_its_limit),
        P(process_that_changed_most_is_split_next), P(budget_is_kept_and_saved_up),
        P(without_rights_status_is_still_seen_and_the_rest_told_as_unseen),
