@@ -101,8 +101,10 @@ static bool is_ours(pid_t pid, void *arg)
     char name[16];
     if (proc_table_find(e->table, pid))
         return true;
+    if (!proc_table_find(e->table, 1)) // the IPC namespace may be others' too
+        return false;
     snprintf(name, sizeof name, "%d", pid);
-    return faccessat(e->roots.proc, name, F_OK, 0) < 0; // its maker has ended: nobody else's, then
+    return faccessat(e->roots.proc, name, F_OK, 0) < 0; // left behind by a process that has ended
 }
 
 static void look_into_process(struct eye *e, int32_t index, pid_t pid, bool smaps)

@@ -54,6 +54,7 @@ struct eye_dir {
     int64_t bytes; // of everything below it
     int64_t files;
     int64_t growth_per_min; // bytes; INT64_MIN: not known
+    int64_t files_per_min;  // the same of files
     bool growth_from_ages;
     char path[MOUNT_PATH * 2]; // as the container sees it; ends in "/..." where it is longer
 };

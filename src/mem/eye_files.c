@@ -183,6 +183,7 @@ static bool fill_dir(struct eye *e, const struct scan_dir *d, struct eye_dir *re
                             .bytes = d->bytes,
                             .files = d->files,
                             .growth_per_min = d->growth_per_min,
+                            .files_per_min = d->files_per_min,
                             .growth_from_ages = d->from_ages};
     size_t n = strlen(base), m = strlen(path), room = sizeof ret->path;
     if (n == 1 && m)

@@ -163,7 +163,10 @@ static void add_directories(const struct ledger_input *in, struct ledger *l, int
         }
         if (strcmp(d->path, base) != 0) {
             at = ledger__add(l, LEDGER_FILES, above, d->bytes, "%s", d->path);
-            ledger__note(l, at, "%" PRId64 " files", d->files);
+            if (d->files_per_min > 0)
+                ledger__note(l, at, "%" PRId64 " files, %" PRId64 " more a minute", d->files, d->files_per_min);
+            else
+                ledger__note(l, at, "%" PRId64 " files", d->files);
         }
         entry[next] = at;
         if (at >= 0) {

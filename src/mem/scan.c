@@ -74,7 +74,7 @@ double scan__window(const struct scan_slot *slot, double wall)
     return age < 10 ? 10 : age > SCAN_WINDOW_S ? SCAN_WINDOW_S : age;
 }
 
-double scan__young(const struct scan_stat *st, int64_t bytes, double wall, double window)
+double scan__young(const struct scan_stat *st, double bytes, double wall, double window)
 {
     // It grew from its birth to its last change; a file that was copied here with an older time came at its birth.
     double end = st->mtime < wall ? st->mtime : wall, start = st->birth > 0 && st->birth < wall ? st->birth : end;
@@ -84,7 +84,13 @@ double scan__young(const struct scan_stat *st, int64_t bytes, double wall, doubl
     if (end < from)
         return 0;
     double part = end - start < 1 || start >= from ? 1 : (end - from) / (end - start);
-    return (double)bytes * part * 60 / window;
+    return bytes * part * 60 / window;
+}
+
+static double born(const struct scan_stat *st, double files, double wall, double window)
+{
+    double at = st->birth > 0 ? st->birth : st->mtime;
+    return at >= wall - window ? files * 60 / window : 0;
 }
 
 struct scan *scan_new(void)
@@ -209,17 +215,21 @@ static void update_record(struct scan *s, struct scan_record *r, const struct sc
     r->tree = f->tree;
     r->files = f->files < UINT32_MAX ? (uint32_t)(f->files + 0.5) : UINT32_MAX;
     r->young = (float)f->young;
+    r->files_young = (float)f->files_young;
     if (r->base_ds == UINT32_MAX) {
         // New. Where its file system has been walked before, it has come since then.
         r->base = slot->rounds ? 0 : r->tree;
+        r->base_files = slot->rounds ? 0 : r->files;
         r->base_ds = slot->rounds ? (uint32_t)((slot->t_ended - s->t0) * 10) : now_ds;
     }
     uint32_t passed_ds = now_ds - r->base_ds;
     if (passed_ds < BASE_DS_MIN)
         return;
     r->rate = (float)((double)(r->tree - r->base) * 600 / passed_ds);
+    r->files_rate = (float)(((double)r->files - r->base_files) * 600 / passed_ds);
     if (passed_ds >= BASE_DS_MAX) {
         r->base = r->tree;
+        r->base_files = r->files;
         r->base_ds = now_ds;
     }
 }
@@ -236,6 +246,7 @@ static void leave(struct scan *s)
         parent->tree += f->tree;
         parent->files += f->files;
         parent->young += f->young;
+        parent->files_young += f->files_young;
         return;
     }
     struct scan_slot *slot = &s->slot[s->at_slot];
@@ -270,7 +281,10 @@ static void count_file(struct scan *s, struct scan_frame *f, const struct scan_s
     int64_t bytes = st->bytes / links;
     f->tree += bytes;
     f->files += 1.0 / links;
-    f->young += scan__young(st, bytes, s->wall, scan__window(slot, s->wall));
+    // A file grows from its birth to its last change, but it has come at its birth.
+    double window = scan__window(slot, s->wall);
+    f->young += scan__young(st, (double)bytes, s->wall, window);
+    f->files_young += born(st, 1.0 / links, s->wall, window);
     slot->running_inodes += 1.0 / links;
     s->counted++;
 }

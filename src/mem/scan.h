@@ -49,6 +49,7 @@ struct scan_dir {
     ino_t ino;
     int64_t bytes, files;   // of everything below it
     int64_t growth_per_min; // bytes; INT64_MIN: not known
+    int64_t files_per_min;  // the same of files
     bool from_ages;
 };
 
@@ -82,8 +83,12 @@ bool scan_step(struct scan *s, double t, double wall, int64_t budget_us, int64_t
 void scan_progress(const struct scan *s, struct scan_progress *ret);
 void scan_total(const struct scan *s, int slot, struct scan_total *ret);
 
-// Directories that are disjoint and each hold at least `share` (0.1: a tenth) of the bytes or the growth of their mount, largest
-// first: neither the root of everything nor each of a thousand hashed leaves. slot -1: all mounts. Returns their number.
+// A file costs memory beside its blocks: its inode in the kernel. An empty one has a weight, too.
+#define SCAN_INODE_BYTES 950
+
+// Directories that are disjoint and each hold at least `share` (0.1: a tenth) of the weight (bytes and inodes) or its growth in
+// their mount, largest first: neither the root of everything nor each of a thousand hashed leaves. slot -1: all mounts. Returns
+// their number.
 int scan_top(struct scan *s, int slot, enum scan_by by, double share, int max, struct scan_dir *ret);
 uint32_t scan_root(const struct scan *s, int slot); // SCAN_NONE before its first round has ended
 bool scan_get(const struct scan *s, uint32_t id, struct scan_dir *ret);

@@ -154,7 +154,7 @@ static void look_at_file(struct listing *l, const struct scan_stat *st)
         return;
     struct scan_file new = {
         .bytes = st->bytes,
-        .growth_per_min = (int64_t)scan__young(st, st->bytes, l->wall, l->window),
+        .growth_per_min = (int64_t)scan__young(st, (double)st->bytes, l->wall, l->window),
         .age_s = l->wall - st->mtime,
     };
     memcpy(new.path, l->path, sizeof new.path);

@@ -18,11 +18,12 @@ struct scan_record {
     int64_t base; // tree at base_ds
     float rate;   // bytes a minute since base_ds; NAN: not known yet
     float young;  // bytes a minute by the ages of files
-    uint32_t files;
-    uint32_t base_ds; // tenths of a second since the scan began
-    uint16_t parent;  // a record; SCAN_DIRS: none
-    uint8_t slot;     // SCAN_FREE: the record is free, parent is the next free one
-    uint8_t round;    // last seen in
+    uint32_t files, base_files;
+    float files_rate, files_young; // as rate and young
+    uint32_t base_ds;              // tenths of a second since the scan began
+    uint16_t parent;               // a record; SCAN_DIRS: none
+    uint8_t slot;                  // SCAN_FREE: the record is free, parent is the next free one
+    uint8_t round;                 // last seen in
 };
 _Static_assert(sizeof(struct scan_record) <= 64, "64 bytes a directory");
 _Static_assert(SCAN_MOUNTS < SCAN_FREE && SCAN_DIRS < UINT16_MAX, "slots and records fit their fields");
@@ -44,7 +45,7 @@ struct scan_frame {
     bool own;     // dir is this very directory's
     bool listed;  // to the end
     int64_t tree;
-    double files, young;
+    double files, young, files_young;
     off_t last, resume; // position behind the last entry taken; where to go on, -1: not set
     uint32_t names;     // where its pending names begin
 };
@@ -82,8 +83,8 @@ struct scan_stat {
 int scan__stat(bool *no_statx, int fd, const char *name, bool by_size, struct scan_stat *ret);
 // Does a file with these device numbers lie in this file system's memory?
 bool scan__counts(const struct scan_mount *m, dev_t dev);
-// Bytes a minute that a file of this age has added over the last `window` seconds.
-double scan__young(const struct scan_stat *st, int64_t bytes, double wall, double window);
+// Bytes a minute that a file of this age and size has added over the last `window` seconds.
+double scan__young(const struct scan_stat *st, double bytes, double wall, double window);
 double scan__window(const struct scan_slot *slot, double wall);
 
 uint32_t scan__find(const struct scan *s, int slot, uint64_t ino); // SCAN_NONE

@@ -74,16 +74,17 @@ void scan__sweep(struct scan *s, int slot, bool all)
             scan__del(s, i);
 }
 
-// What a directory weighs: its bytes, or its growth by rounds where its file system has had two of them, else by ages.
+// What a directory weighs: its bytes and inodes, or their growth by rounds where its file system has had two of them, else by
+// ages.
 static double weigh(const struct scan *s, const struct scan_record *r, enum scan_by by, bool *ret_from_ages)
 {
     const struct scan_slot *slot = &s->slot[r->slot];
     *ret_from_ages = slot->root == SCAN_NONE || isnan(s->record[slot->root].rate);
     if (by == SCAN_BY_BYTES)
-        return (double)r->tree;
+        return (double)r->tree + SCAN_INODE_BYTES * (double)r->files;
     if (*ret_from_ages)
-        return (double)r->young;
-    return isnan(r->rate) ? 0 : (double)r->rate;
+        return (double)r->young + SCAN_INODE_BYTES * (double)r->files_young;
+    return isnan(r->rate) ? 0 : (double)r->rate + SCAN_INODE_BYTES * (double)r->files_rate;
 }
 
 static int depth_of(const struct scan *s, uint32_t record)
@@ -109,7 +110,8 @@ bool scan_get(const struct scan *s, uint32_t id, struct scan_dir *ret)
         return false;
     const struct scan_record *r = &s->record[id];
     bool from_ages;
-    double growth = weigh(s, r, SCAN_BY_GROWTH, &from_ages);
+    (void)weigh(s, r, SCAN_BY_GROWTH, &from_ages);
+    bool unknown = !from_ages && isnan(r->rate);
     *ret = (struct scan_dir){
         .id = id,
         .parent = r->parent < SCAN_DIRS ? r->parent : SCAN_NONE,
@@ -117,7 +119,8 @@ bool scan_get(const struct scan *s, uint32_t id, struct scan_dir *ret)
         .ino = r->ino,
         .bytes = r->tree,
         .files = r->files,
-        .growth_per_min = !from_ages && isnan(r->rate) ? INT64_MIN : (int64_t)growth,
+        .growth_per_min = unknown ? INT64_MIN : (int64_t)(from_ages ? r->young : r->rate),
+        .files_per_min = unknown ? INT64_MIN : (int64_t)(from_ages ? r->files_young : r->files_rate),
         .from_ages = from_ages,
     };
     return true;

@@ -15,6 +15,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#define BYTES_MAX (INT64_C(1) << 50) // of one segment: sums can't overflow
+
 const char *segment_kind_name(enum segment_kind kind)
 {
     static const char *const name[] = {"shared anonymous memory", "SysV segment", "memfd", "deleted file"};
@@ -190,7 +192,7 @@ static int read_smaps(struct segments *g, int proc_pid, segments_dev_fn in_memor
             if (!s || strncmp(line, "Pss:", 4) != 0)
                 continue;
             int64_t kib = strtoll(line + 4, NULL, 10);
-            s->pss = (s->pss < 0 ? 0 : s->pss) + (kib > 0 && kib < INT64_MAX / 2048 ? kib * 1024 : 0);
+            s->pss = (s->pss < 0 ? 0 : s->pss) + (kib > 0 && kib < BYTES_MAX / 1024 ? kib * 1024 : 0);
             if (s->estimate || s->bytes < 0) {
                 s->bytes = s->pss;
                 s->estimate = true;
@@ -260,7 +262,7 @@ int segments_read_sysv(struct segments *g, int proc, segments_pid_fn is_ours, vo
         int64_t id, bytes, rss, cpid;
         if (sscanf(line, "%*d %" SCNd64 " %*s %" SCNd64 " %" SCNd64 " %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNd64, &id, &bytes,
                    &cpid, &rss) != 4 ||
-            id < 0 || rss < 0 || cpid < 0 || cpid > INT32_MAX)
+            id < 0 || rss < 0 || rss > BYTES_MAX || cpid < 0 || cpid > INT32_MAX)
             continue;
         struct segment *s = find_sysv(g, (ino_t)id);
         if (s && s->seen != g->round) // not mapped any more: it is left to its maker

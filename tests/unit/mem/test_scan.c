@@ -269,6 +269,31 @@ T(growth_is_what_came_from_round_to_round)
     own_tmpfs_unmount(NULL);
 }
 
+T(empty_files_weigh_what_their_inodes_cost)
+{
+    NEED_OWN_TMPFS();
+    char name[64];
+    own_tmpfs_mount(NULL, "size=64m");
+    own_file("data/f", 100000);
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 0);
+    for (int i = 0; i < 600; i++) {
+        snprintf(name, sizeof name, "locks/%d", i);
+        own_file(name, 0);
+    }
+    own_file("data/f", 4096);
+    walk(s, 60);
+
+    struct scan_dir d;
+    assert_string_equal(first(s, SCAN_BY_GROWTH, &d), "locks");
+    assert_int_equal(d.growth_per_min, 0);
+    assert_int_equal(d.files_per_min, 600);
+    assert_string_equal(first(s, SCAN_BY_BYTES, &d), "locks");
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
 T(what_is_deleted_shrinks_and_its_record_is_used_again)
 {
     NEED_OWN_TMPFS();
@@ -461,7 +486,7 @@ CLAIMS_WITH_TMPFS(C(a_walk_finds_every_byte_and_every_inode), C(a_file_with_two_
                   C(deeper_than_it_goes_is_told_not_walked), C(more_names_than_there_is_room_for_are_entered_all_the_same),
                   C(directories_without_a_record_count_for_the_one_above),
                   C(a_step_ends_with_its_budget_and_the_next_goes_on_there), C(growth_is_what_came_from_round_to_round),
-                  C(what_is_deleted_shrinks_and_its_record_is_used_again),
+                  C(empty_files_weigh_what_their_inodes_cost), C(what_is_deleted_shrinks_and_its_record_is_used_again),
                   C(without_a_second_round_growth_comes_from_the_ages_of_files), C(of_hashed_directories_the_one_above_is_named),
                   C(the_biggest_files_of_a_directory_are_named_when_asked), C(a_directory_that_is_gone_has_no_path),
                   C(a_mount_taken_away_in_the_middle_of_its_walk_is_forgotten), C(what_may_not_be_read_is_counted_as_missed))
