@@ -1,23 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // plimsoll-xray: a static executable of its own, to be copied into any container. Picks the command.
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tune/tune.h"
+#include "watch/watch.h"
 #include "xray/replay.h"
+#include "xray/xray_run.h"
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && !strcmp(argv[1], "--version")) {
+    const char *command = argc >= 2 ? argv[1] : "";
+
+    if (!strcmp(command, "--version") || !strcmp(command, "-V")) {
         printf("plimsoll-xray %s\n", PLIMSOLL_VERSION);
-        return 0;
+        return fflush(stdout) ? 1 : 0;
     }
-    if (argc >= 2 && !strcmp(argv[1], "tune"))
+    if (!strcmp(command, "watch"))
+        return watch_run(argc - 1, argv + 1);
+    if (!strcmp(command, "tune"))
         return tune_run(argc - 1, argv + 1);
-    if (argc >= 3 && !strcmp(argv[1], "--replay")) {
-        if (argc == 3 || (argc == 4 && !strcmp(argv[3], "--json")))
-            return replay_run(argv[2], argc == 4);
+    if (!strcmp(command, "help")) {
+        static char help[] = "--help";
+        static char *asked[] = {help, NULL};
+        return xray_run(1, asked);
     }
-    fprintf(stderr, "usage: plimsoll-xray [xray|watch|tune] ...\n       plimsoll-xray --replay FILE [--json]\n");
-    return 2;
+    bool named = !strcmp(command, "xray");
+    return xray_run(argc - 1 - named, argv + 1 + named);
 }
