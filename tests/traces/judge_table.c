@@ -26,7 +26,7 @@
 
 // Seeds for tuning, and those that are held out from it. Nobody looks at single traces of the latter.
 #define TUNING_FIRST 1
-#define TUNING_N 24
+#define TUNING_N 60
 #define HELD_OUT_FIRST 1000001
 #define HELD_OUT_QUIET 72
 #define HELD_OUT_LEAKS 50

@@ -13,7 +13,7 @@ static void leak_into(struct world *w, enum target k)
     w->leak_target = w->leak_also = k;
     if (k == T_TMPFS || k == T_DELETED || k == T_FILES_N)
         w->need_mnt = true;
-    if (k == T_FILES_N)
+    if (k == T_FILES_N || k == T_KERNEL)
         w->need_kernel = true;
     w->leak_file_bytes = log_uniform(w, 4096, 200000);
     if (k == T_GO && w->base_go == 0)
@@ -56,9 +56,10 @@ static void beside(struct world *w)
 static void where_it_goes(struct world *w, enum trace_class c)
 {
     static const enum target one[TRACE_CLASS_N] = {
-        [TRACE_TMPFS_INCIDENT] = T_TMPFS, [TRACE_HEAP_SAWTOOTH] = T_PHP,      [TRACE_SOME_WORKERS] = T_PHP,
-        [TRACE_NATIVE_MALLOC] = T_NATIVE, [TRACE_GO_HEAP_LEAK] = T_GO,        [TRACE_DELETED_OPEN] = T_DELETED,
-        [TRACE_EMPTY_FILES] = T_FILES_N,  [TRACE_SEGMENTS_LEAK] = T_SEGMENTS, [TRACE_CACHE_AT_LIMIT] = T_TMPFS,
+        [TRACE_TMPFS_INCIDENT] = T_TMPFS,   [TRACE_HEAP_SAWTOOTH] = T_PHP,   [TRACE_SOME_WORKERS] = T_PHP,
+        [TRACE_NATIVE_MALLOC] = T_NATIVE,   [TRACE_GO_HEAP_LEAK] = T_GO,     [TRACE_DELETED_OPEN] = T_DELETED,
+        [TRACE_KERNEL_AT_LIMIT] = T_KERNEL, [TRACE_EMPTY_FILES] = T_FILES_N, [TRACE_SEGMENTS_LEAK] = T_SEGMENTS,
+        [TRACE_CACHE_AT_LIMIT] = T_TMPFS,
     };
     enum target k = one[c];
 
@@ -107,6 +108,7 @@ static void form_of(struct world *w, enum trace_class c)
         break;
     case TRACE_SLOW_NOISE:
     case TRACE_TO_THE_LIMIT:
+    case TRACE_KERNEL_AT_LIMIT:
         leak_linear(w, 0);
         break;
     default:
@@ -149,6 +151,10 @@ static void all_else(struct world *w, enum trace_class c)
     case TRACE_CACHE_AT_LIMIT:
         w->need_lru = true;
         add_level(w, T_CACHE, 2 * w->limit);
+        break;
+    case TRACE_KERNEL_AT_LIMIT:
+        w->need_lru = true;
+        w->to_the_limit = true;
         break;
     case TRACE_TO_THE_LIMIT:
         w->to_the_limit = true;

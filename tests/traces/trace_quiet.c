@@ -284,6 +284,16 @@ static void compose_files(struct world *w, enum trace_class c)
         if (chance(w, 0.5))
             add_saturating(w, T_DENTRIES, 0.04 * w->limit, 0.03 * w->end, 0);
         break;
+    case TRACE_CACHE_CHURN: {
+        double rate = log_uniform(w, 300, 50000);
+        w->need_lru = true;
+        add_level(w, T_CACHE, 2 * w->limit);
+        if (chance(w, 0.5))
+            add_level(w, T_CHURN, rate);
+        else
+            add_spikes(w, T_CHURN, rate, log_uniform(w, 200, 2000), log_uniform(w, 5, 600));
+        break;
+    }
     default: // TRACE_DENTRIES
         w->need_lru = w->need_kernel = true;
         add_ramp(w, T_DENTRIES, log_uniform(w, 0.2, 2) * w->limit, w->end * uniform(w, 0, 0.3), w->end * uniform(w, 0.5, 1.2));

@@ -107,7 +107,7 @@ static void choose_columns(struct world *w, struct trace *t, struct run *run)
 }
 
 struct look {
-    double php, native, go, tmpfs, segments, deleted, files_n, dentries, cache, workers;
+    double php, native, go, tmpfs, segments, deleted, files_n, dentries, pinned_kernel, cache, churn, workers;
     double anon, shmem, kernel, pinned; // kernel without dentries
     double limit, stall, dt;
     bool at_limit;
@@ -140,6 +140,9 @@ static void add_leak(const struct world *w, size_t i, double leak, struct look *
         case T_SEGMENTS:
             k->segments += share;
             break;
+        case T_KERNEL:
+            k->pinned_kernel += share;
+            break;
         default:
             k->files_n += share / 950;
         }
@@ -157,6 +160,8 @@ static void look_at(const struct world *w, size_t i, double leak, struct look *k
         .deleted = fmax(0, w->value[T_DELETED][i]),
         .files_n = 10 + fmax(0, w->value[T_FILES_N][i]),
         .dentries = fmax(0, w->value[T_DENTRIES][i]),
+        .pinned_kernel = fmax(0, w->value[T_KERNEL][i]),
+        .churn = fmax(0, w->value[T_CHURN][i]),
         .cache = fmax(w->hot, w->value[T_CACHE][i]),
         .workers = fmax(1, w->value[T_WORKERS_N][i]),
         .limit = w->limits[i],
@@ -165,7 +170,7 @@ static void look_at(const struct world *w, size_t i, double leak, struct look *k
     add_leak(w, i, leak, k);
     k->anon = k->php + k->native + k->go;
     k->shmem = k->tmpfs + k->segments + k->deleted;
-    k->kernel = 2e5 + k->anon / 512 + k->files_n * 950 + k->workers * 60e3;
+    k->kernel = 2e5 + k->anon / 512 + k->files_n * 950 + k->workers * 60e3 + k->pinned_kernel;
     k->pinned = k->anon + k->shmem + k->kernel;
 }
 
@@ -204,6 +209,14 @@ static void go_on(struct world *w, size_t i, struct look *k, struct run *run)
     run->fault += dt * (100 + w->rate[i] * 300);
     run->some += dt * (s > 0 ? uniform(w, 2e5, 6e5) : k->at_limit ? uniform(w, 0, 4000) : uniform(w, 0, 100));
     run->full += dt * (s > 0 ? uniform(w, 1e5, 4e5) : k->at_limit ? uniform(w, 0, 2000) : uniform(w, 0, 50));
+    if (k->churn > 0 && k->at_limit && s == 0) { // reading goes on as fast as the disk gives
+        run->refault += dt * k->churn * uniform(w, 0.5, 1.5);
+        run->events += dt * k->churn / 32 * uniform(w, 0.5, 1.5);
+        run->fail += dt * k->churn / 32;
+        run->majfault += dt * uniform(w, 0, 6);
+        run->some += dt * fmin(2e5, 4 * k->churn) * uniform(w, 0.3, 1);
+        run->full += dt * fmin(7e4, k->churn) * uniform(w, 0.3, 1);
+    }
     run->answered += s > 0.5 ? 0 : served;
     run->errors += s > 0.5 ? served : 0;
 }
@@ -235,7 +248,7 @@ static void put_kernel(struct world *w, struct trace *t, struct mem_sample *s, c
     put_pages(t, s, MEM_pagetables, k->anon / 512 + k->workers * 30000);
     put(t, s, MEM_percpu, 30000);
     put(t, s, MEM_slab_reclaimable, k->dentries + 0.9 * inodes);
-    put(t, s, MEM_slab_unreclaimable, 0.1 * inodes + 1e5);
+    put(t, s, MEM_slab_unreclaimable, 0.1 * inodes + 1e5 + k->pinned_kernel);
     put_pages(t, s, MEM_sock, w->rate[0] * 2000);
     put(t, s, MEM_tcp, 0);
     if (told)
@@ -349,7 +362,7 @@ static int choose_rise(struct world *w, struct trace *t, double *ret_rise)
 
     if (t->label.leak && w->to_the_limit) {
         double top = pinned_at(w, w->n - 1, 0);
-        rise = (w->limit - top) * uniform(w, 1.02, 1.3);
+        rise = (w->limit - top) * uniform(w, 1.05, 1.3);
     } else if (t->label.leak) {
         mult = log_uniform(w, w->leak_mult_lo, w->leak_mult_hi);
     }

@@ -10,8 +10,23 @@
 
 #define MIB 1048576.0
 
-// Where the bytes are. FILES_N counts inodes on tmpfs, DENTRIES are kernel memory that yields, CACHE page cache of a disk.
-enum target { T_PHP, T_NATIVE, T_GO, T_TMPFS, T_SEGMENTS, T_DELETED, T_FILES_N, T_DENTRIES, T_CACHE, T_WORKERS_N, TARGET_N };
+// Where the bytes are. FILES_N counts inodes on tmpfs, DENTRIES are kernel memory that yields, KERNEL is such that doesn't, CACHE
+// page cache of a disk; CHURN counts refaults a second of a cache that is too small for what is read.
+enum target {
+    T_PHP,
+    T_NATIVE,
+    T_GO,
+    T_TMPFS,
+    T_SEGMENTS,
+    T_DELETED,
+    T_FILES_N,
+    T_DENTRIES,
+    T_KERNEL,
+    T_CACHE,
+    T_CHURN,
+    T_WORKERS_N,
+    TARGET_N
+};
 
 struct world {
     uint64_t rng[4];

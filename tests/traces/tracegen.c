@@ -43,6 +43,16 @@ int trace_class_find(const char *name, enum trace_class *ret)
     return -ENOENT;
 }
 
+// By the class's name, so that a new class changes no other.
+static void start_numbers(struct world *w, const struct trace_spec *spec)
+{
+    uint64_t h = UINT64_C(14695981039346656037); // FNV-1a
+
+    for (const char *p = trace_class_name(spec->class); *p; p++)
+        h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
+    rng_seed(w, spec->seed, h);
+}
+
 static void draw_time(struct world *w, const struct trace_spec *spec)
 {
     static const double steps[] = {1, 2, 2, 3, 5, 5, 10};
@@ -107,7 +117,7 @@ static void compose(struct world *w, const struct trace_spec *spec, double squee
 {
     bool gaps = spec->class == TRACE_OUTAGES || spec->class == TRACE_LEAK_GAPS;
 
-    rng_seed(w, spec->seed, 1 + (uint64_t)spec->class);
+    start_numbers(w, spec);
     draw_time(w, spec);
     draw_limit(w, spec);
     draw_sight(w);
@@ -125,7 +135,7 @@ static void compose(struct world *w, const struct trace_spec *spec, double squee
 static int world_new(const struct trace_spec *spec, struct world *w)
 {
     *w = (struct world){0};
-    rng_seed(w, spec->seed, 1 + (uint64_t)spec->class);
+    start_numbers(w, spec);
     draw_time(w, spec);
     double *all = calloc((TARGET_N + 5) * w->n, sizeof *all);
     if (!all)
@@ -165,6 +175,8 @@ static unsigned cause_bits(const struct world *w, const struct trace *t, enum ta
     case T_SEGMENTS:
         // mnt_used = 0 all along may also be a mount that statvfs can't size.
         return t->split || (mnt && w->value[T_TMPFS][0] >= 4096) ? 1u << CAUSE_SHARED_MEMORY : in_memory;
+    case T_KERNEL:
+        return 1u << CAUSE_KERNEL | vague;
     default:
         return 1u << CAUSE_KERNEL;
     }
@@ -188,6 +200,8 @@ int trace_make(const struct trace_spec *spec, struct trace *ret)
         }
         if (w.need_mnt)
             w.host_mnt = false;
+        if (spec->class == TRACE_KERNEL_AT_LIMIT) // what the limit is must be known to be seen at it
+            w.limit_told = true;
         *ret = (struct trace){
             .spec = {spec->class, spec->seed, w.dt, w.end, (int64_t)w.limit},
             .label = {.leak = trace_class_leaks(spec->class), .onset = w.onset},

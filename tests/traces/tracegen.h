@@ -36,6 +36,7 @@
     X(CRON_SPIKES, cron_spikes, 0, "jobs that come and go")                                                                      \
     X(BATCH_JOB, batch_job, 0, "one big job in the middle")                                                                      \
     X(PAGE_CACHE, page_cache, 0, "files on disk fill the limit with page cache, which yields")                                   \
+    X(CACHE_CHURN, cache_churn, 0, "more files are read again and again than the cache holds: refaults, and nobody hangs")           \
     X(DENTRIES, dentries, 0, "looked-up names: kernel memory that is taken back at the limit")                                   \
     X(TMPFS_CLEANED, tmpfs_cleaned, 0, "files in memory, removed by a cleaner")                                                  \
     X(LOG_ROTATION, log_rotation, 0, "logs on tmpfs, rotated, N kept")                                                           \
@@ -56,6 +57,7 @@
     X(GO_HEAP_LEAK, go_heap_leak, 1, "live heap of a Go process, teeth growing with it")                                         \
     X(DELETED_OPEN, deleted_open, 1, "files deleted and still open")                                                             \
     X(EMPTY_FILES, empty_files, 1, "kernel memory from empty files on tmpfs")                                                    \
+    X(KERNEL_AT_LIMIT, kernel_at_limit, 1, "kernel memory that nothing counted explains, and that doesn't yield at the limit")       \
     X(SEGMENTS_LEAK, segments_leak, 1, "shared segments nobody removes")                                                         \
     X(ACCELERATING, accelerating, 1, "faster and faster")                                                                        \
     X(STAIRCASE, staircase, 1, "eight steps or more")                                                                            \
