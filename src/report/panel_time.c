@@ -142,7 +142,7 @@ static void draw(struct page *p, const struct report_input *in)
         return;
     double top = highest(points, n), span = points[n - 1].t - points[0].t, limit = points[n - 1].limit;
     int64_t hot = in->judge ? in->judge->hot_file : -1;
-    double stall = limit > 0 && hot > 0 ? limit - (double)hot : 0;
+    double stall = limit > 0 && (double)hot > 0.02 * limit ? limit - (double)hot : 0; // two lines in one say nothing
 
     page_html(p, "<div class=\"chart\" role=\"img\" aria-label=\"Memory over time, stacked by kind\">"
                  "<svg viewBox=\"0 0 1000 300\" preserveAspectRatio=\"none\">");
