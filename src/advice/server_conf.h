@@ -38,8 +38,8 @@ struct server_conf {
     struct conf_amount memory_limit;             // value 0: none (-1 in php.ini). The largest of the pools
     struct conf_amount max_children;             // of all pools; Apache: MaxRequestWorkers
     struct conf_amount max_requests;             // the largest; 0: never recycled
-    struct conf_amount opcache_bytes;            // opcache.memory_consumption + interned_strings_buffer + jit_buffer_size
-    struct conf_amount apcu_bytes;               // apc.shm_size
+    struct conf_amount opcache_bytes;            // opcache.memory_consumption (interned strings lie in it) + jit_buffer_size
+    struct conf_amount apcu_bytes;               // apc.shm_size; also where APCu isn't loaded
     struct conf_amount gomemlimit;               // 0: off; known and set by nobody: not known, but gomemlimit_asked
     bool gomemlimit_asked;                       // the environment could be read
     struct conf_amount num_threads, max_threads; // FrankenPHP
