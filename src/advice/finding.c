@@ -84,6 +84,15 @@ static bool is_below(const char *path, const char *dir)
     return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == '\0' || (n == 1 && dir[0] == '/'));
 }
 
+// Directories are disjoint, but one may be both among the biggest and among those that grow.
+static bool is_first(const struct finding_input *in, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (!strcmp(in->dirs[k].path, in->dirs[i].path))
+            return false;
+    return true;
+}
+
 static void place_directory(const struct finding_input *in, const struct eye_dir *d, struct finding *ret)
 {
     const struct mount *m = in->mounts && d->mount >= 0 && d->mount < in->mounts->n ? &in->mounts->m[d->mount] : NULL;
@@ -108,12 +117,12 @@ static void place_directory(const struct finding_input *in, const struct eye_dir
         snprintf(path, sizeof path, "%s", hit.path);
         ret->bytes = 0;
         for (size_t i = 0; i < in->n_dirs; i++)
-            if (is_below(in->dirs[i].path, path) && in->dirs[i].bytes > ret->bytes)
-                ret->bytes = in->dirs[i].bytes;
+            if (is_below(in->dirs[i].path, path) && is_first(in, i))
+                ret->bytes += in->dirs[i].bytes;
     }
     for (size_t i = 0; i < in->n_dirs; i++)
-        if (is_below(in->dirs[i].path, path) && in->dirs[i].growth_per_min != INT64_MIN) {
-            growth = !known || in->dirs[i].growth_per_min > growth ? in->dirs[i].growth_per_min : growth;
+        if (is_below(in->dirs[i].path, path) && is_first(in, i) && in->dirs[i].growth_per_min != INT64_MIN) {
+            growth += in->dirs[i].growth_per_min;
             known = true;
         }
     if (known) {

@@ -19,6 +19,8 @@
 
 #define REQUESTS_DEADLINE_MS 100
 #define FILES_SEEN 20000
+#define AGAIN_WALK_US 50000   // a second; nobody runs us for long
+#define LAST_WALK_MS_MAX 3000 // rounds are brought to their end before the answer
 #define WATCH_TIMEOUT_MS 2000
 #define WATCH_ANSWER_MAX (8u << 20)
 
@@ -319,10 +321,19 @@ int xray_look_again(struct xray_look *l)
     eye_view(l->eye, &l->view.see);
     if (r == -ESRCH)
         return r;
-    (void)xray_look_walk(l, 2);
+    (void)eye_walk(l->eye, t, AGAIN_WALK_US);
     count_requests(l);
     judge_sample(l, l->view.see.sample, l->shift + t);
     return 0;
+}
+
+int xray_look_last_time(struct xray_look *l)
+{
+    // The round that is under way began long ago: what it leaves out the next one has.
+    for (int i = 0; i < 2; i++)
+        for (int ms = 0; ms < LAST_WALK_MS_MAX && !eye_walk(l->eye, xray_look_elapsed(l), 100000); ms += 100)
+            ;
+    return xray_look_first(l);
 }
 
 int xray_look_ask_watch(struct xray_look *l, const char *socket)
@@ -415,6 +426,35 @@ static void fill_directories(struct xray_look *l)
     snprintf(v->files_dir, sizeof v->files_dir, "%.*s", (int)sizeof v->files_dir - 1, d->path);
 }
 
+// The directories of one store are one line: `place` with all that is below it.
+static int merge_below(struct eye_dir *dirs, int n, const char *place)
+{
+    size_t length = strlen(place);
+    int kept = 0, whole = -1;
+
+    if (place[0] != '/' || length < 2 || length >= sizeof dirs->path)
+        return n;
+    for (int i = 0; i < n; i++) {
+        bool below = !strncmp(dirs[i].path, place, length) && (dirs[i].path[length] == '/' || !dirs[i].path[length]);
+        if (below && whole >= 0) {
+            dirs[whole].bytes += dirs[i].bytes;
+            dirs[whole].files += dirs[i].files;
+            if (dirs[i].growth_per_min != INT64_MIN)
+                dirs[whole].growth_per_min =
+                    (dirs[whole].growth_per_min == INT64_MIN ? 0 : dirs[whole].growth_per_min) + dirs[i].growth_per_min;
+            continue;
+        }
+        if (kept != i)
+            dirs[kept] = dirs[i];
+        if (below) {
+            whole = kept;
+            memcpy(dirs[kept].path, place, length + 1);
+        }
+        kept++;
+    }
+    return kept;
+}
+
 static void fill_finding(struct xray_look *l)
 {
     struct xray_view *v = &l->view;
@@ -436,6 +476,8 @@ static void fill_finding(struct xray_look *l)
                                .facts = &v->facts,
                                .root_fd = l->roots.root};
     finding_make(&in, &v->finding);
+    v->n_fast = merge_below(v->fast, v->n_fast, v->finding.place);
+    v->n_big = merge_below(v->big, v->n_big, v->finding.place);
     if (v->finding.app != APP_UNKNOWN)
         v->facts.app = v->finding.app;
     finding_text(&v->finding, v->headline);

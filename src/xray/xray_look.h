@@ -21,6 +21,8 @@ bool xray_look_walk(struct xray_look *l, int budget_ms);
 double xray_look_covered(const struct xray_look *l); // of the walk, 0 to 1; negative: not known
 // A look of the one-a-second kind: the sample goes to the judge. 0, or -ESRCH.
 int xray_look_again(struct xray_look *l);
+// The look before the answer, when there were others: as full as the first, with what was walked brought up to date. 0, -ESRCH.
+int xray_look_last_time(struct xray_look *l);
 // The history of a running watch goes to the judge; later looks continue it. 0 or -errno (-ENOENT, -ECONNREFUSED: none runs).
 int xray_look_ask_watch(struct xray_look *l, const char *socket);
 // What is known by now. Valid until the next call.

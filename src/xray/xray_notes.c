@@ -64,7 +64,9 @@ static void note_walk(struct xray_view *v)
     else if (!v->walk.complete)
         view_note(v, "Files in memory were not walked to the end (%llu entries): sizes of directories are lower bounds.",
                   (unsigned long long)v->walk.entries);
-    if (v->walk.unreadable)
+    if (v->walk.unreadable == 1)
+        view_note(v, "A directory in memory can't be read; its files are in the mount's sum only. Cure: run it as root.");
+    else if (v->walk.unreadable)
         view_note(v, "%u directories in memory can't be read; their files are in the mount's sum only. Cure: run it as root.",
                   v->walk.unreadable);
     if (!v->see.mounts)

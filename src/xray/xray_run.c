@@ -260,7 +260,7 @@ static int look(const struct xray_args *args)
     sigaction(SIGTERM, &act, NULL);
     rc = walk(&r, &first_shown);
     if (rc == 0 && args->for_s > 0)
-        gone = watch_it(&r) == -ESRCH;
+        gone = watch_it(&r) == -ESRCH || xray_look_last_time(r.look) == -ESRCH;
     clear_progress(&r);
     rc = answer(&r, gone, first_shown);
     xray_look_close(r.look);

@@ -394,7 +394,10 @@ void xray_text_directories(struct buf *b, const struct screen *s, const struct x
             draw(b, s, INK_PLAIN, "    ");
             draw_foreign(b, s, INK_PLAIN, v->files[i].path, bytes_column(s) - 16);
             draw_right(b, s, INK_PLAIN, human_bytes(v->files[i].bytes, text), bytes_column(s));
-            draw(b, s, INK_DIM, "  written %s ago\n", human_seconds(v->files[i].age_s, text));
+            if (v->files[i].age_s < 1)
+                draw(b, s, INK_DIM, "  written just now\n");
+            else
+                draw(b, s, INK_DIM, "  written %s ago\n", human_seconds(v->files[i].age_s, text));
         }
     }
 }

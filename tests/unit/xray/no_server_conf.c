@@ -1,51 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands in for advice/server_conf.c and requests.c until they are there: nothing is known.
-#include <errno.h>
+// Stands in for advice/server_conf.c until it is there: nothing is known.
 #include <string.h>
 
-#include "advice/requests.h"
 #include "advice/server_conf.h"
 
-const char *requests_source_name(enum requests_source source)
-{
-    return "fpm status";
-}
-int requests_parse(const char *url, struct requests_target *ret)
-{
-    return -EINVAL;
-}
-bool requests_find(const struct server_conf *conf, int root, struct requests_target *ret)
-{
-    return false;
-}
-int requests_open(const struct requests_target *target, int proc_pid, struct requests **ret)
-{
-    return -EINVAL;
-}
-struct requests *requests_close(struct requests *r)
-{
-    return NULL;
-}
-int requests_start(struct requests *r)
-{
-    return -EINVAL;
-}
-int requests_step(struct requests *r, struct requests_answer *ret)
-{
-    return -EINVAL;
-}
-int requests_fd(const struct requests *r)
-{
-    return -1;
-}
-short requests_events(const struct requests *r)
-{
-    return 0;
-}
-int requests_ask(struct requests *r, int deadline_ms, struct requests_answer *ret)
-{
-    return -EINVAL;
-}
 void server_conf_read(int proc, const struct proc_info *procs, int32_t n, struct server_conf *ret)
 {
     memset(ret, 0, sizeof *ret);
