@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Every test, stage by stage; the last line is "N passed, N failed". Exit code 1 if anything failed or didn't run.
-# Usage: tests/run.sh [STAGE...]     stages: checks build unit unit-asan judge php apps e2e e2e-asan fuzz
+# Usage: tests/run.sh [STAGE...]     stages: checks build unit unit-asan judge watch php apps e2e e2e-asan fuzz
 # BUILD (build), FUZZ_SECONDS (20), KEEP_LOGS=DIR, PYTEST_ARGS in the environment.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-all_stages="build checks unit unit-asan judge php apps e2e e2e-asan fuzz"
+all_stages="build checks unit unit-asan judge watch php apps e2e e2e-asan fuzz"
 stages=${*:-$all_stages}
 logs=${KEEP_LOGS:-$(mktemp -d)}
 mkdir -p "$logs"
@@ -132,6 +132,9 @@ stage_judge() {
     PLIMSOLL_XRAY=$bin/plimsoll-xray JUDGE_TABLE=$bin/tests/traces/judge-table run_pytest tests/traces
     PLIMSOLL_XRAY=$bin/plimsoll-xray run_pytest tests/tune
 }
+
+# plimsoll-xray watch over made-up containers, and a real one.
+stage_watch() { need_build setup_gcc && PLIMSOLL_XRAY=$bin/plimsoll-xray run_pytest tests/watch; }
 
 stage_php() { need_build setup_gcc && PLIMSOLL=$bin/plimsoll run_pytest tests/php; }
 stage_apps() { need_build setup_gcc && PLIMSOLL=$bin/plimsoll run_pytest tests/apps; }

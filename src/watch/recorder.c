@@ -56,7 +56,10 @@ static int write_row(struct recorder *r, const char *text, size_t n)
 static int compare_header(const struct recorder *r, int fd)
 {
     char ours[RECORDING_TEXT_MAX], theirs[RECORDING_TEXT_MAX];
+    struct stat st;
 
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) // a pipe or a device: written to, never read
+        return -ENODATA;
     size_t n = header(r, ours, sizeof ours);
     ssize_t got = pread(fd, theirs, n, 0);
     if (got < 0)
@@ -75,7 +78,10 @@ static int open_file(const char *path)
 static void move_away(const char *path)
 {
     char old[4096];
+    struct stat st;
 
+    if (lstat(path, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))) // a device stays where it is
+        return;
     if ((size_t)snprintf(old, sizeof old, "%s.1", path) < sizeof old)
         (void)rename(path, old);
 }

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""watch and what it watches: beginnings, ends, its own memory."""
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+import pytest
+
+from fakebox import MIB
+from rigs import group, levels, tool
+from rigs.lines import until
+
+
+def status(pid, key):
+    return int(re.search(rf"^{key}:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M).group(1)) * 1024
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_when_told(box, watch, number):
+    w = watch(box())
+    w.wait("memory")  # the last line of the start
+    w.signal(number)
+    assert w.running.process.wait(20) == 0
+    assert "told to end" in w.log()
+
+
+def test_it_says_that_what_it_watched_is_gone_and_ends(box, watch):
+    b = box()
+    w = watch(b, "--pid", b.pid)
+    w.wait("watching")
+    b.die()
+    w.wait("is gone: its cgroup was removed or its last process ended")
+    assert w.running.process.wait(20) == 0
+
+
+def test_it_waits_for_a_process_and_for_its_successor(box, watch):
+    b = box(pid=77)
+    comm = b.path / "proc/77/comm"
+    comm.write_text("sh\n")
+    w = watch(b, "--process", "php-fpm8.2")
+    w.wait("waiting: no process is called php-fpm8.2")
+    comm.write_text("php-fpm8.2\n")
+    w.wait(r"watching .*of php-fpm8.2 \(pid 77\)")
+    comm.write_text("gone\n")
+    b.die()
+    w.wait("is gone")
+    mark = w.running.out.mark()
+    comm.write_text("php-fpm8.2\n")
+    (b.group / "cgroup.procs").write_text("77\n")
+    w.wait("watching", since=mark)
+
+
+def test_it_waits_for_a_cgroup(box, watch):
+    b = box()
+    hidden = b.group.rename(b.group.parent / "hidden")
+    w = watch(b, "--cgroup", "/sys/fs/cgroup/memory/app")
+    w.wait("waiting: /sys/fs/cgroup/memory/app: No such file or directory")
+    hidden.rename(b.group)
+    w.wait("watching cgroup v1 /sys/fs/cgroup/memory/app")
+
+
+def test_its_memory_is_locked_and_small(box, watch):
+    w = watch(box(), "--listen", f"unix:{box('other').path}/m.sock")
+    w.wait("memory is locked")
+    assert status(w.pid, "VmLck") > 2 * MIB
+    assert status(w.pid, "VmRSS") < 8 * MIB
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user and its limit")
+def test_it_says_why_it_cannot_lock(box, watch):
+    b = box()
+    subprocess.run(["chmod", "-R", "a+rX", b.path.parent], check=True)
+    os.chmod(b.path.parent, 0o777)
+    for folder in b.path.parents:
+        if str(folder).startswith("/tmp/"):
+            os.chmod(folder, os.stat(folder).st_mode | 0o055)
+    w = watch(b, prefix=["prlimit", "--memlock=65536", *levels.at("none", [])])
+    w.wait(r"of memory could be locked: .*RLIMIT_MEMLOCK is 64.0 KiB.*--ulimit memlock")
+    w.wait("watching")
+
+
+@pytest.mark.skipif(group.unusable() is not None, reason=str(group.unusable()))
+def test_a_real_container_with_many_directories_is_watched_in_8_mib(watch, tmp_path):
+    """20,000 directories on tmpfs, a directory that grows: its name is in the alarm, watch stays small."""
+    g = group.Group("watch", 256 * MIB)
+    program = f"""
+import os, sys
+root = {str(tmp_path / 'mnt')!r}
+for i in range(20000):
+    os.makedirs(f"{{root}}/idle/{{i // 200}}/{{i}}")
+print("made", flush=True)
+sys.stdin.readline()
+store = root + "/app/var/cache/prod/http_cache"
+i = 0
+while True:
+    d = f"{{store}}/en/{{i % 256:02x}}"
+    os.makedirs(d, exist_ok=True)
+    with open(f"{{d}}/{{i}}", "wb") as f:
+        f.write(b"x" * 50000)
+    i += 1
+    sys.stdin.readline()
+"""
+    (tmp_path / "mnt").mkdir()
+    shell = f"echo $$ > {g.path}/cgroup.procs; mount -t tmpfs none {tmp_path}/mnt; exec /usr/bin/python3 -c \"$0\""
+    app = subprocess.Popen(["unshare", "-m", "sh", "-c", shell, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert app.stdout.readline() == "made\n"
+        w = watch(None, "--pid", app.pid, "--interval", "20ms", "--time-scale", "40", fast=False)
+        w.wait("watching")
+
+        def feed():
+            if w.running.out.find("alarm: growing"):
+                return True
+            app.stdin.write("\n" * 2)
+            app.stdin.flush()
+            return False
+
+        until(feed, 60, w.log, every=0.003)
+        line = w.wait("alarm: growing: (.*)").group(1)
+        assert f"{tmp_path}/mnt/app/var/cache/prod/http_cache" in line
+        assert status(w.pid, "VmRSS") < 8 * MIB
+    finally:
+        app.kill()
+        app.wait()
+        g.close()

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: what is refused, and in which words."""
+import pytest
+
+
+@pytest.mark.parametrize("args, said", [
+    (["--nope"], "no such option"),
+    (["positional"], "no such argument"),
+    (["--pid", "x"], "x is no number"),
+    (["--pid", "0"], "out of range"),
+    (["--pid"], "wants a value"),
+    (["--interval", "1ns"], "1ns is no time"),
+    (["--interval", "0"], "out of range"),
+    (["--self", "--pid", "1"], "one target"),
+    (["--record-max", "1"], "out of range"),
+    (["--log", ""], "wants a value"),
+    (["--self=yes"], "takes no value"),
+    (["--webhook", "https://example.org/x"], "--webhook-command"),
+    (["--webhook", "http://example.org/x"], "--webhook-command"),
+    (["--webhook", "http://user:pw@127.0.0.1/x"], "user name"),
+    (["--webhook", "http://127.0.0.1:99999/"], "no IP address"),
+    (["--webhook", "ftp://127.0.0.1/"], "http://"),
+    (["--webhook", "http://127.0.0.1/a\r\nX: y"], "control character"),
+    (["--listen", "example.org:80"], "an IP address with a port"),
+    (["--listen", "127.0.0.1"], "an IP address with a port"),
+    (["--listen", "unix:"], "the path is empty"),
+])
+def test_what_is_wrong_is_said(xray, args, said):
+    done = xray("watch", *args)
+    assert done.returncode == 2
+    assert said in done.stderr, done.stderr
+    assert done.stdout == ""
+
+
+def test_help_names_every_option(xray):
+    done = xray("watch", "--help")
+    assert done.returncode == 0
+    for option in ("--pid", "--process", "--cgroup", "--record", "--state", "--webhook-command", "--listen", "--exec", "--socket"):
+        assert option in done.stdout
+
+
+@pytest.mark.parametrize("args, said", [
+    (["--pid", "4194304"], "no such process|No such process"),
+    (["--cgroup", "/sys/fs/cgroup/cpu"], "this is no memory cgroup"),
+    (["--proc", "/nonexistent"], "No such file"),
+    (["--log", "/nonexistent/x"], "No such file"),
+    (["--state", "/nonexistent/a/b"], "No such file"),
+])
+def test_what_cannot_be_is_said_and_ends_it(xray, args, said):
+    done = xray("watch", *args)
+    assert done.returncode == 1
+    assert any(s in done.stderr for s in said.split("|")), done.stderr
