@@ -31,7 +31,7 @@ struct tune_amount {
     bool measured; // seen, and may grow yet
     bool assumed;  // neither given nor measured
     int64_t value;
-    char from[112]; // "--limit", "the recording", "/etc/php/8.2/fpm/pool.d/www.conf:12"
+    char from[128]; // "--limit", "the recording", "/etc/php/8.2/fpm/pool.d/www.conf:12"
 };
 
 struct tune_input {

@@ -252,7 +252,8 @@ static void use_processes(const struct eye_view *v, struct tune_input *in)
 static void use_view(const struct eye_view *v, const struct server_conf *c, struct tune_input *in)
 {
     const struct mem_sample *s = v->sample;
-    int64_t tmpfs = mem_get(s, MEM_mnt_used, -1);
+    int64_t tmpfs = mem_get(s, MEM_mnt_used, -1), shmem = mem_get(s, MEM_shmem, INT64_MAX);
+    bool ours = tmpfs <= shmem; // else some of it is charged to others
 
     if (c->memory_limit.known)
         know(&in->memory_limit, c->memory_limit.value, c->memory_limit.from);
@@ -260,11 +261,14 @@ static void use_view(const struct eye_view *v, const struct server_conf *c, stru
         know(&in->memory_limit, v->procs[i].memory_limit, "the running process");
     if (c->opcache_bytes.known) {
         int64_t apcu = c->apcu_bytes.known ? c->apcu_bytes.value : 0;
-        know(&in->shared, c->opcache_bytes.value + apcu, c->opcache_bytes.from);
+        char from[sizeof in->shared.from];
+        snprintf(from, sizeof from, "OPcache%s as configured: %.64s", apcu ? " and APCu" : "", c->opcache_bytes.from);
+        know(&in->shared, c->opcache_bytes.value + apcu, from);
     }
     measure(&in->hot_file, mem_get(s, MEM_sum_pss_file, -1), "the running processes: file pages they map");
-    measure(&in->tmpfs, tmpfs, "the running container: what there is now");
-    measure(&in->inodes, mem_get(s, MEM_mnt_inodes, -1), "the running container: what there is now");
+    measure(&in->tmpfs, ours ? tmpfs : shmem, "the running container: what there is now");
+    if (ours)
+        measure(&in->inodes, mem_get(s, MEM_mnt_inodes, -1), "the running container: what there is now");
     if (mem_known(s, MEM_kernel)) {
         int64_t inodes = in->inodes.known ? in->inodes.value * BUDGET_INODE_BYTES : 0, kernel = s->v[MEM_kernel];
         measure(&in->kernel, kernel > inodes ? kernel - inodes : 0, "the running container: what there is now");
@@ -311,11 +315,7 @@ static void from_container(const struct mem_roots *roots, const struct tune_args
         struct server_conf c;
         (void)eye_look(eye, 0, EYE_FULL); // what can't be seen stays unknown
         eye_view(eye, &v);
-#ifdef NO_SERVER_CONF
-        memset(&c, 0, sizeof c);
-#else
         server_conf_read(roots->proc, v.procs, v.nprocs, &c);
-#endif
         use_view(&v, &c, in);
         eye_close(eye);
     }
@@ -394,4 +394,5 @@ void tune_assume(struct tune_input *in, enum advice_server server)
     assume(&in->go_live, 0, "assumed");
     assume(&in->others, (franken ? 8 : server == SERVER_PLIMSOLL ? 24 : 16) * mib, "assumed: masters and the web server");
     assume(&in->base, (franken ? 6 : 12) * mib, "assumed: PHP and its extensions, before a request");
+    at_least(&in->base, (franken ? 3 : 6) * mib, "more once it has served a request");
 }
