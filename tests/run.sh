@@ -119,7 +119,7 @@ stage_unit-asan() {
     need_build setup_asan && run_unit $build-asan
 }
 
-# The judge of memory: its confusion table (each row is a check), then recordings through plimsoll-xray --replay; and tune.
+# The judge of memory: its confusion table (each row is a check), then recordings through plimsoll-xray --replay; tune; xray.
 stage_judge() {
     need_build setup_gcc || return
     local rc ok bad
@@ -131,6 +131,7 @@ stage_judge() {
     add "$ok" "$bad"
     PLIMSOLL_XRAY=$bin/plimsoll-xray JUDGE_TABLE=$bin/tests/traces/judge-table run_pytest tests/traces
     PLIMSOLL_XRAY=$bin/plimsoll-xray run_pytest tests/tune
+    PLIMSOLL_XRAY=$bin/plimsoll-xray run_pytest tests/xray
 }
 
 # plimsoll-xray watch over made-up containers, and a real one.

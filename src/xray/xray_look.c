@@ -212,7 +212,9 @@ int xray_look_open(const struct xray_args *args, struct xray_look **ret, char *e
         l->roots.proc = l->roots.cgroup = -1;
         r = fail(r, error, error_n, "%s can't be opened (%s): %s", args->proc ? args->proc : "/proc", strerror(-r),
                  args->proc ? "it should be a copy of /proc" : "mount it first (mount -t proc proc /proc)");
-    }
+    } else if (faccessat(l->roots.proc, "self/status", F_OK, 0) != 0 && faccessat(l->roots.proc, "meminfo", F_OK, 0) != 0)
+        r = fail(-ENOENT, error, error_n, "%s is empty: %s", args->proc ? args->proc : "/proc",
+                 args->proc ? "it should be a copy of /proc" : "mount it first (mount -t proc proc /proc)");
     if (r == 0)
         r = find_target(l, args, error, error_n);
     if (r == 0)

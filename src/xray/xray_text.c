@@ -64,14 +64,14 @@ static void draw_memory(struct buf *b, const struct screen *s, const struct xray
     }
     if (l->hard >= 0)
         draw(b, s, INK_PLAIN, "  can't be dropped: %s", human_bytes(l->hard, hard));
-    if (is_wide(s) && mem_known(v->see.sample, MEM_peak))
-        draw(b, s, INK_DIM, "  peak %s", human_bytes(v->see.sample->v[MEM_peak], peak));
     end_line(b);
     int64_t oom = mem_get(v->see.sample, MEM_oom_kill, -1);
     if (oom >= 0)
         draw(b, s, oom > 0 ? INK_RED : INK_PLAIN, "        oom_kill %lld", (long long)oom);
     else
         draw(b, s, INK_PLAIN, "        oom_kill not told here");
+    if (mem_known(v->see.sample, MEM_peak))
+        draw(b, s, INK_PLAIN, "  highest %s", human_bytes(v->see.sample->v[MEM_peak], peak));
     if (mem_known(v->see.sample, MEM_events_max))
         draw(b, s, INK_PLAIN, "  at the limit %lld times", (long long)v->see.sample->v[MEM_events_max]);
     if (v->requests_known)
