@@ -138,7 +138,8 @@ def test_a_later_row_does_not_change_an_earlier_alarm(tmp_path):
     whole = tmp_path / "fallen.csv"
     whole.write_text("\n".join([head, *rows, *fallen]) + "\n")
     before, after = replay(RECORDINGS / "heapleak.csv"), replay(whole)
-    assert before["alarms"]
+    assert before["alarms"] and before["alarms"][0]["cleared_t"] is None
+    assert after["alarms"][0]["cleared_t"] > float(last[0])
     assert known_by(after["alarms"], float(last[0])) == known_by(before["alarms"], float(last[0]))
 
 

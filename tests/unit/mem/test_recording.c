@@ -88,6 +88,9 @@ T(of_two_columns_for_a_field_the_kernels_own_name_holds)
     struct result b = read_text("t,total_shmem,total_inactive_file,inactive_file\n1,5,6,7\n");
 
     assert_int_equal(a.row[0].v[MEM_usage], 6);
+    struct result twice = read_text("t,usage,usage,t\n1,5,6,7\n"); // of equals the first
+    assert_int_equal(twice.row[0].v[MEM_usage], 5);
+    assert_true(twice.row[0].t == 1);
     assert_int_equal(b.row[0].v[MEM_shmem], 5);
     assert_int_equal(b.row[0].v[MEM_inactive_file], 7);
     assert_int_equal(a.notes.columns_unknown, 0);
