@@ -40,7 +40,8 @@ static dev_t image_dev(const struct eye *e, int proc_pid)
 
 static bool describe(const struct eye *e, const struct mount *m, int proc_pid, struct scan_mount *ret)
 {
-    if (m->fd < 0 || m->kind == MOUNT_HUGETLB)
+    struct stat st;
+    if (m->fd < 0 || m->kind == MOUNT_HUGETLB || (fstat(m->fd, &st) == 0 && !S_ISDIR(st.st_mode))) // a file bound into place
         return false;
     *ret = (struct scan_mount){.fd = m->fd, .dev = m->dev, .by_size = m->kind == MOUNT_RAMFS};
     ret->inodes = m->whole && m->inodes > 0 ? m->inodes : 0;
