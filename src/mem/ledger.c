@@ -87,15 +87,22 @@ static int64_t add_part(struct ledger *l, int parent, int64_t bytes, const char 
     return bytes;
 }
 
-static void add_process(struct ledger *l, const struct proc_info *p, bool by_pss)
+static int add_named(struct ledger *l, int parent, int64_t bytes, const struct proc_info *p)
 {
-    int i = p->pool[0] ? ledger__add(l, LEDGER_ANON, -1, anon_of(p, by_pss), "%s %s", proc_role_name(p->role), p->pool)
-                       : ledger__add(l, LEDGER_ANON, -1, anon_of(p, by_pss), "%s",
-                                     p->role == ROLE_OTHER && p->comm[0] ? p->comm : proc_role_name(p->role));
+    const char *name = p->role == ROLE_OTHER && p->comm[0] ? p->comm : proc_role_name(p->role);
+    int i = ledger__add(l, LEDGER_ANON, parent, bytes, "%s%s%s", name, p->pool[0] ? " " : "", p->pool);
     if (i < 0)
-        return;
+        return i;
     l->entry[i].pid = p->pid;
     l->entry[i].role = p->role;
+    return i;
+}
+
+static void add_process(struct ledger *l, const struct proc_info *p, bool by_pss)
+{
+    int i = add_named(l, -1, anon_of(p, by_pss), p);
+    if (i < 0)
+        return;
     l->entry[i].estimate = !by_pss;
     if (!p->split_known)
         return;
@@ -152,15 +159,15 @@ static void add_anon_by_counter_only(const struct ledger_input *in, struct ledge
     int all = ledger__add(l, LEDGER_ANON, -1, anon, "all processes");
     ledger__estimate(l, all);
     ledger__note(l, all, "this kernel doesn't tell a process's anonymous memory; below: resident memory, files it maps included");
+    int64_t rest = anon;
     for (int32_t i = 0; i < in->nprocs && i < PROCESSES_MAX; i++) {
-        const struct proc_info *p = &in->procs[i];
-        int e = p->rss < 0 ? -1 : ledger__add(l, LEDGER_ANON, all, p->rss, "%s", p->comm[0] ? p->comm : proc_role_name(p->role));
-        if (e < 0)
+        if (in->procs[i].rss <= 0)
             continue;
-        l->entry[e].pid = p->pid;
-        l->entry[e].role = p->role;
-        l->entry[e].estimate = true;
+        ledger__estimate(l, add_named(l, all, in->procs[i].rss, &in->procs[i]));
+        rest -= in->procs[i].rss;
     }
+    if (rest < 0)
+        ledger__estimate(l, ledger__add(l, LEDGER_ANON, all, rest, "program text, and what processes share"));
 }
 
 // Owners and counter are read one after the other. Where memory moved meanwhile, or processes brought memory along from another
@@ -287,11 +294,12 @@ int64_t ledger_pinned(const struct mem_sample *sample, const struct proc_info *p
            mem_get(sample, MEM_sock, 0);
 }
 
-static void add_kernel_part(struct ledger *l, int parent, int64_t bytes, bool estimate, const char *name)
+static int add_kernel_part(struct ledger *l, int parent, int64_t bytes, bool estimate, const char *name)
 {
     int i = bytes > 0 ? ledger__add(l, LEDGER_KERNEL, parent, bytes, "%s", name) : -1;
     if (estimate)
         ledger__estimate(l, i);
+    return i;
 }
 
 static void add_kernel(const struct ledger_input *in, struct ledger *l)
@@ -313,8 +321,12 @@ static void add_kernel(const struct ledger_input *in, struct ledger *l)
     if (mem_known(s, MEM_sock) && s->v[MEM_sock] > 0)
         ledger__add(l, LEDGER_KERNEL, -1, s->v[MEM_sock], "socket buffers");
     if (told) {
-        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-            add_kernel_part(l, all, mem_get(s, parts[i].field, 0), false, parts[i].name);
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+            int64_t bytes = mem_get(s, parts[i].field, 0);
+            int part = add_kernel_part(l, all, bytes, false, parts[i].name);
+            if (parts[i].field == MEM_slab_reclaimable && part >= 0)
+                (void)add_kernel_part(l, part, inodes < bytes ? inodes : bytes, true, "inodes of files in memory");
+        }
         return;
     }
     // v1 has the total alone: what can be counted is priced, the rest is called the rest.
@@ -325,10 +337,10 @@ static void add_kernel(const struct ledger_input *in, struct ledger *l)
     tables = tables > left ? left : tables;
     left -= tables;
     stacks = stacks > left ? left : stacks;
-    add_kernel_part(l, all, inodes, true, "inodes of files in memory");
-    add_kernel_part(l, all, tables, true, "page tables");
-    add_kernel_part(l, all, stacks, true, "threads' stacks");
-    add_kernel_part(l, all, left - stacks, true, "other slab: sockets, descriptors, inodes and names of files on disk");
+    (void)add_kernel_part(l, all, inodes, true, "inodes of files in memory");
+    (void)add_kernel_part(l, all, tables, true, "page tables");
+    (void)add_kernel_part(l, all, stacks, true, "threads' stacks");
+    (void)add_kernel_part(l, all, left - stacks, true, "other slab: sockets, descriptors, inodes and names of files on disk");
 }
 
 static void add_beside(const struct ledger_input *in, struct ledger *l)
@@ -361,7 +373,9 @@ static void add_unexplained(const struct ledger_input *in, struct ledger *l)
     }
     int i = ledger__add(l, LEDGER_UNEXPLAINED, -1, l->usage - named, "unexplained");
     int64_t residual = l->usage - named;
-    if (residual <= l->reserve && -residual <= l->reserve)
+    if (in->gvisor)
+        ledger__note(l, i, "by the sandbox's own counters: what it doesn't count isn't seen here");
+    else if (residual <= l->reserve && -residual <= l->reserve)
         ledger__note(l, i, "kernel charge reserve: up to %s are charged ahead", human_bytes(l->reserve, reserve));
     else if (residual < 0)
         ledger__note(l, i, "more was found than is charged here: memory of other cgroups, or it changed while being read");

@@ -3,6 +3,8 @@
 
 #include "own_tmpfs.h"
 
+#include "mem/scan_int.h"
+
 #define WALL 2e9 // later than any file of these tests
 
 static int64_t clock_us; // moves by a microsecond whenever it is looked at
@@ -105,11 +107,19 @@ T(other_file_systems_and_symbolic_links_are_not_followed)
     snprintf(bound, sizeof bound, "%s/bound", own_dir);
     snprintf(from, sizeof from, "%s/other/big", own_dir);
     assert_int_equal(mount(from, bound, NULL, MS_BIND, NULL), 0); // a file of another one
+    own_file("other/sub/f", 4096);
+    snprintf(bound, sizeof bound, "%s/d", own_dir);
+    snprintf(from, sizeof from, "%s/other/sub", own_dir);
+    assert_int_equal(mkdir(bound, 0755), 0);
+    assert_int_equal(mount(from, bound, NULL, MS_BIND, NULL), 0); // a directory of another one
     struct scan *s = scan_new();
     set_up(s, 0, NULL);
     walk(s, 0);
 
+    struct scan_progress p;
+    scan_progress(s, &p);
     assert_int_equal(bytes_of(s, 0), 4096);
+    assert_int_equal(p.dirs, 1);
     scan_free(s);
     own_tmpfs_unmount(NULL);
 }
@@ -326,6 +336,73 @@ T(what_is_deleted_shrinks_and_its_record_is_used_again)
     own_tmpfs_unmount(NULL);
 }
 
+T(directories_that_stay_are_known_again_however_many_go)
+{
+    NEED_OWN_TMPFS();
+    enum { DIRS = 3000 };
+    char name[300];
+    own_tmpfs_mount(NULL, "size=64m");
+    for (int i = 0; i < DIRS; i++) {
+        snprintf(name, sizeof name, "%d/f", i);
+        own_file(name, 1);
+    }
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 0);
+    for (int i = 0; i < DIRS; i += 2) {
+        snprintf(name, sizeof name, "%s/%d/f", own_dir, i);
+        assert_int_equal(unlink(name), 0);
+        *strrchr(name, '/') = '\0';
+        assert_int_equal(rmdir(name), 0);
+    }
+    walk(s, 60);
+    walk(s, 120); // finds them by the index from which the others were taken
+    struct scan_progress p;
+    struct scan_dir d;
+    scan_progress(s, &p);
+    assert_int_equal(p.dirs, 1 + DIRS / 2);
+    int found = 0;
+    for (uint32_t id = 0; id <= DIRS; id++)
+        if (scan_get(s, id, &d) && d.parent != SCAN_NONE) {
+            assert_int_equal(d.growth_per_min, 0); // not taken for new
+            found++;
+        }
+    assert_int_equal(found, DIRS / 2);
+    for (int i = 0; i < DIRS; i += 2) {
+        snprintf(name, sizeof name, "new%d/f", i);
+        own_file(name, 1);
+    }
+    walk(s, 180);
+    scan_progress(s, &p);
+    assert_int_equal(p.dirs, 1 + DIRS);
+    for (uint32_t id = DIRS + 1; id < SCAN_DIRS; id++) // records of those that went are used again
+        assert_false(scan_get(s, id, &d));
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
+static uint64_t some_ino(uint32_t n)
+{
+    return (n + UINT64_C(1)) * (n + UINT64_C(7)) * UINT64_C(2654435761) ^ n; // clustered: the index must probe
+}
+
+T(the_index_finds_what_stays_after_anything_is_taken_out)
+{
+    struct scan *s = scan_new();
+    enum { N = 50000 };
+    for (uint32_t i = 0; i < N; i++)
+        assert_int_equal(scan__add(s, (int)(i % 3), some_ino(i)), i);
+    for (uint32_t i = 0; i < N; i += 1 + i % 3)
+        scan__del(s, i);
+
+    bool gone[N] = {false};
+    for (uint32_t i = 0; i < N; i += 1 + i % 3)
+        gone[i] = true;
+    for (uint32_t i = 0; i < N; i++)
+        assert_int_equal(scan__find(s, (int)(i % 3), some_ino(i)), gone[i] ? SCAN_NONE : i);
+    scan_free(s);
+}
+
 T(without_a_second_round_growth_comes_from_the_ages_of_files)
 {
     NEED_OWN_TMPFS();
@@ -487,6 +564,8 @@ CLAIMS_WITH_TMPFS(C(a_walk_finds_every_byte_and_every_inode), C(a_file_with_two_
                   C(directories_without_a_record_count_for_the_one_above),
                   C(a_step_ends_with_its_budget_and_the_next_goes_on_there), C(growth_is_what_came_from_round_to_round),
                   C(empty_files_weigh_what_their_inodes_cost), C(what_is_deleted_shrinks_and_its_record_is_used_again),
+                  C(directories_that_stay_are_known_again_however_many_go),
+                  C(the_index_finds_what_stays_after_anything_is_taken_out),
                   C(without_a_second_round_growth_comes_from_the_ages_of_files), C(of_hashed_directories_the_one_above_is_named),
                   C(the_biggest_files_of_a_directory_are_named_when_asked), C(a_directory_that_is_gone_has_no_path),
                   C(a_mount_taken_away_in_the_middle_of_its_walk_is_forgotten), C(what_may_not_be_read_is_counted_as_missed))

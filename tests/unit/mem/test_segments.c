@@ -111,6 +111,7 @@ static const struct segment *find(enum segment_kind kind, ino_t ino)
 T(a_segment_of_two_processes_counts_once)
 {
     static const char maps[] = "7f0000000000-7f0000800000 rw-s 00000000 00:01 9    /dev/zero (deleted)\n"
+                               "7f0000800000-7f0000801000 rw-s 00000000 00:01 9    /dev/zero (deleted)\n"
                                "7f0000800000-7f0000801000 rw-p 00000000 00:00 0\n"
                                "7f0000801000-7f0000802000 r--p 00000000 08:01 9    /lib/x (deleted)\n";
     static const char smaps[] =
