@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "watch/watch_int.h"
 
+#define ALARM_WALK_US 200000
+
 void watch__refresh_facts(struct watcher *w)
 {
     struct lookout *l = &w->lookout;
@@ -20,6 +22,7 @@ void watch__refresh_facts(struct watcher *w)
     w->facts.anon_thp = mem_get(l->see.sample, MEM_anon_thp, -1);
     if (mem_hard(l->see.sample, &hard))
         w->facts.hard = hard;
+    server_conf_facts(&l->conf, &w->facts);
     mem_cpus(&l->roots, l->where.pid, &cpus);
     w->facts.cpus = cpus.usable < 1 ? 1 : (int32_t)(cpus.usable + 0.5);
 }
@@ -28,7 +31,12 @@ static void make_finding(struct watcher *w, bool stall, struct finding *ret)
 {
     struct lookout *l = &w->lookout;
 
+    // An alarm is rare and may cost what a look may not: it should name the directory. In a stall there is no time to lose.
+    if (!stall)
+        (void)eye_walk(l->eye, l->t, ALARM_WALK_US);
     lookout_dirs(l);
+    if (!stall)
+        lookout_conf(l);
     watch__refresh_facts(w);
     struct finding_input in = {
         .judge = &w->report,

@@ -5,20 +5,35 @@
 void history_init(struct history *h)
 {
     h->n = 0;
+    h->step = 0;
 }
 
-// Every second of the older rows goes; what has been thinned before becomes thinner still.
+// Drops of the first `old` rows those nearer than a step to the one before. The steps needn't be even.
+static void drop_near(struct history *h, size_t old)
+{
+    size_t kept = 1;
+
+    for (size_t i = 1; i < h->n; i++)
+        if (i >= old || h->row[i].t - h->row[kept - 1].t >= h->step)
+            h->row[kept++] = h->row[i];
+    h->n = kept;
+}
+
 static void thin(struct history *h)
 {
     double fresh = h->row[h->n - 1].t - HISTORY_FRESH_S;
-    size_t old = 0, kept = 0;
+    size_t old = 0;
 
     while (old < h->n - HISTORY_ROWS / 2 || (old < h->n && h->row[old].t < fresh))
         old++;
-    for (size_t i = 0; i < h->n; i++)
-        if (i >= old || i % 2 == 0)
-            h->row[kept++] = h->row[i];
-    h->n = kept;
+    size_t young = h->n - old;
+    if (h->step <= 0)
+        h->step = (h->row[old - 1].t - h->row[0].t) / (double)old;
+    drop_near(h, old);
+    while (h->n > HISTORY_ROWS * 3 / 4) {
+        h->step *= 2;
+        drop_near(h, h->n - young);
+    }
 }
 
 void history_add(struct history *h, const struct mem_sample *s)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A container's whole life in bounded memory: the newest rows as they came, the older ones thinned by doubling, time and again.
+// A container's whole life in bounded memory: the newest rows as they came, the older ones evenly thinned, by a step that doubles
+// whenever there is no room.
 #pragma once
 #include <stddef.h>
 
@@ -10,6 +11,7 @@
 
 struct history {
     size_t n;
+    double step;                         // seconds between older rows; 0: not thinned yet
     struct mem_sample row[HISTORY_ROWS]; // t rises
 };
 

@@ -17,7 +17,7 @@
 
 int lookout_init(struct lookout *l, const struct watch_args *args, char *why, size_t why_n)
 {
-    *l = (struct lookout){.args = args, .roots = {-1, -1, -1}, .where.dir = -1};
+    *l = (struct lookout){.args = args, .roots = {-1, -1, -1}, .where.dir = -1, .counting.proc_pid = -1};
     int r = mem_roots_open(args->proc, args->sys, &l->roots);
     if (r < 0) {
         snprintf(why, why_n, "%s: %s", args->proc ? args->proc : "/proc", strerror(-r));
@@ -128,6 +128,7 @@ void lookout_leave(struct lookout *l)
 {
     if (!l->eye)
         return;
+    counting_close(&l->counting);
     l->eye = eye_close(l->eye);
     mem_where_close(&l->where);
     if (l->roots.root >= 0)
@@ -147,19 +148,30 @@ void lookout_restore(struct lookout *l, const struct mem_sample *s)
 
 int lookout_look(struct lookout *l, double t, struct judge_event *ret_events, unsigned *ret_n)
 {
+    int64_t requests;
+
     *ret_n = 0;
     int r = eye_look(l->eye, t, EYE_BUDGETED);
     if (r == 0 && ++l->looks % SPLIT_EVERY == 0)
         (void)eye_split(l->eye, SPLIT_US);
     eye_view(l->eye, &l->see);
+    l->sample = *l->see.sample;
+    l->see.sample = &l->sample;
     l->t = t;
     if (r < 0)
         return r;
+    if (counting_ask(&l->counting, &requests))
+        mem_set(&l->sample, MEM_requests, requests);
     *ret_n = judge_push(l->judge, l->see.sample, ret_events);
     for (unsigned i = 0; i < *ret_n; i++)
         judgement_note(&l->said, &ret_events[i]);
     history_add(&l->history, l->see.sample);
     return 0;
+}
+
+void lookout_conf(struct lookout *l)
+{
+    server_conf_read(l->roots.proc, l->see.procs, l->see.nprocs, &l->conf);
 }
 
 void lookout_dirs(struct lookout *l)

@@ -5,11 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "advice/server_conf.h"
 #include "mem/eye.h"
 #include "mem/judge.h"
 #include "mem/ledger.h"
 #include "mem/sensor.h"
 #include "report/judgement.h"
+#include "watch/counting.h"
 #include "watch/history.h"
 #include "watch/life.h"
 #include "watch/watch_args.h"
@@ -21,8 +23,11 @@ struct lookout {
     const struct watch_args *args;
     struct mem_roots roots;
     struct mem_where where;
-    struct eye *eye; // NULL: nothing is watched now
-    struct eye_view see;
+    struct eye *eye;     // NULL: nothing is watched now
+    struct eye_view see; // see.sample is `sample`, with the requests in it
+    struct mem_sample sample;
+    struct counting counting;
+    struct server_conf conf; // of the running server, as last read
     struct mem_limit limit;
     bool psi_is_ours;
     char target[LOOKOUT_TARGET]; // for people
@@ -51,5 +56,7 @@ bool lookout_waits(const struct lookout *l); // the target is one that can come 
 int lookout_look(struct lookout *l, double t, struct judge_event *ret_events, unsigned *ret_n);
 // A row of an earlier watch on the same life.
 void lookout_restore(struct lookout *l, const struct mem_sample *s);
+// Reads the running server's configuration into l->conf: opens files, so not in a stall.
+void lookout_conf(struct lookout *l);
 // Brings l->dirs up to date: the directories that grow the fastest, else the biggest. Opens directories.
 void lookout_dirs(struct lookout *l);

@@ -132,6 +132,12 @@ static void begin_life(struct watcher *w)
     log_notice("watching %s, limit %s%s, every %g s", l->target,
                l->limit.bytes == MEM_UNLIMITED ? "not known" : human_bytes(l->limit.bytes, limit), from[l->limit.from],
                w->args.interval_s);
+    lookout_conf(l);
+    int r = counting_open(&l->counting, w->args.requests, &l->conf, l->roots.proc, l->where.pid, l->roots.root);
+    if (r < 0)
+        log_warning("requests can't be counted: %s", strerror(-r));
+    else
+        log_notice("requests are counted by %s", requests_source_name(l->counting.source));
     if (w->state.dir >= 0)
         (void)state_begin(&w->state, l, l->see.sample);
     if (l->history.n > 0) {
@@ -351,6 +357,14 @@ static int init(struct watcher *w, int argc, char **argv)
         r = webhook_init(&w->webhook, w->args.webhook, w->args.retry_s, error, sizeof error);
     if (r < 0) {
         fprintf(stderr, "plimsoll-xray: watch: %s\nTry 'plimsoll-xray watch --help'.\n", error);
+        return 2;
+    }
+    struct requests_target target;
+    r = w->args.requests && !w->args.help ? requests_parse(w->args.requests, &target) : 0;
+    if (r < 0) {
+        fprintf(stderr, "plimsoll-xray: watch: --requests %s: %s\n", w->args.requests,
+                r == -EADDRNOTAVAIL ? "names can't be looked up here: give an IP address"
+                                    : "this is no place where requests are counted");
         return 2;
     }
     hook_init(&w->exec, "--exec", w->args.exec, 1, w->args.retry_s);
