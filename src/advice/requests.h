@@ -23,6 +23,7 @@ struct requests_target {
     enum requests_source source;
     struct sockaddr_storage addr;
     socklen_t addr_n;
+    int root;                 // the container's / that a Unix socket's path begins at, borrowed; -1: ours
     char host[REQUESTS_TEXT]; // for the Host field
     char path[REQUESTS_TEXT]; // "/status", "/metrics"
 };
@@ -41,7 +42,8 @@ struct requests_answer {
 };
 
 struct requests;
-// proc_pid: descriptor of /proc/PID of a process of the container (for TCP), borrowed; -1: none. 0 or -ENOMEM.
+// proc_pid: descriptor of /proc/PID of a process of the container, used here only; -1: none. A port of a network namespace that
+// isn't ours becomes "tcp". 0 or -ENOMEM.
 int requests_open(const struct requests_target *target, int proc_pid, struct requests **ret);
 struct requests *requests_close(struct requests *r); // NULL
 // Begins a question (one that is still under way is given up). 0 or -errno.
