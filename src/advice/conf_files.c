@@ -17,14 +17,15 @@
 
 static int open_beneath(int root, const char *path, int flags)
 {
-    struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
-                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    // With O_PATH nothing is opened that could wait, and openat2 refuses other flags beside it.
+    flags |= flags & O_PATH ? O_CLOEXEC : O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     long fd = syscall(SYS_openat2, root, path, &how, sizeof how);
 
-    if (fd < 0 && errno == ENOSYS) { // gVisor: links that lead out of the root aren't followed where they lead
+    if (fd < 0 && errno == ENOSYS) { // gVisor: a link isn't followed, as it might lead out of the root
         while (*path == '/')
             path++;
-        fd = openat(root, path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+        fd = openat(root, *path ? path : ".", flags | O_NOFOLLOW);
     }
     return (int)fd;
 }

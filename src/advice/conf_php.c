@@ -50,7 +50,11 @@ bool server_conf_php_size(const char *text, int64_t *ret)
         *ret = 0;
         return true;
     }
-    return !__builtin_mul_overflow(v, 1LL << shift, ret);
+    int64_t bytes;
+    if (__builtin_mul_overflow(v, 1LL << shift, &bytes))
+        return false;
+    *ret = bytes;
+    return true;
 }
 
 static bool size_of(struct str value, int64_t *ret)

@@ -114,8 +114,13 @@ bool server_conf_go_size(const char *text, int64_t *ret)
     errno = 0;
     long long v = strtoll(text, &end, 10);
     for (size_t i = 0; !errno && i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(end, units[i].unit) == 0)
-            return !__builtin_mul_overflow(v, 1LL << units[i].shift, ret);
+        int64_t bytes;
+        if (strcmp(end, units[i].unit) != 0)
+            continue;
+        if (__builtin_mul_overflow(v, 1LL << units[i].shift, &bytes))
+            return false;
+        *ret = bytes;
+        return true;
     }
     return false;
 }
