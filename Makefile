@@ -47,9 +47,10 @@ install: build
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 	install -D -m 644 packaging/plimsoll.conf.example $(DESTDIR)$(PREFIX)/share/doc/plimsoll/plimsoll.conf.example
 	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/plimsoll/
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/plimsoll packaging/prometheus/plimsoll-rules.yml packaging/grafana/plimsoll.json
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for unit in $(wildcard packaging/*.service packaging/*.socket); do \
-	  sed 's|/usr/bin/plimsoll|$(PREFIX)/bin/plimsoll|g' $$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
+	  sed 's|/usr/\(bin\|share/doc\)/plimsoll|$(PREFIX)/\1/plimsoll|g' $$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
 
 # The unit tests and the server itself under AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan/.
 asan:
