@@ -7,6 +7,8 @@
 
 #include "mem/sample.h"
 
+#define LEAST_MEMORY_LIMIT (INT64_C(16) << 20) // applications of today start with less than this hardly ever
+
 enum { SERVER_OTHER = SERVER_N }; // a row for servers that have none of their own
 
 static const struct row {
@@ -148,6 +150,13 @@ static void put_placeholder(struct text *t, const char *name, size_t n, const st
             put(t, "NUMBER", 6);
         else
             put(t, number, (size_t)snprintf(number, sizeof number, "%lld", (long long)fit));
+    } else if (n == 12 && !memcmp(name, "memory_share", n)) {
+        int64_t workers = f ? (f->server == SERVER_FRANKENPHP ? f->num_threads : f->max_children) : 0;
+        int64_t each = is_limited(f) && workers > 0 ? (f->limit / 10 * 9 - f->limit / 4) / workers : 0;
+        if (each < LEAST_MEMORY_LIMIT)
+            put(t, "FEWER_WORKERS_FIRST", 19);
+        else
+            put_mib(t, each, "M");
     } else if (n == 12 && !memcmp(name, "memory_limit", n)) {
         int64_t bytes = is_limited(f) && f->limit / 4 < (INT64_C(128) << 20) ? f->limit / 4 : INT64_C(128) << 20;
         put_mib(t, bytes, "M");
@@ -158,6 +167,19 @@ static void put_placeholder(struct text *t, const char *name, size_t n, const st
             put(t, "LIMIT", 5);
     } else {
         put(t, name - 1, n + 2); // braces of the setting's own
+    }
+}
+
+static void put_filled(struct text *t, const char *p, const struct advice_facts *facts, const char *path)
+{
+    while (*p) {
+        size_t n = *p == '{' ? strspn(p + 1, "abcdefghijklmnopqrstuvwxyz_") : 0;
+        if (*p == '{' && n && p[n + 1] == '}') {
+            put_placeholder(t, p + 1, n, facts, path);
+            p += n + 2;
+        } else {
+            put(t, p++, 1);
+        }
     }
 }
 
@@ -174,18 +196,9 @@ const char *fix_text(const struct fix *f, const struct advice_facts *facts, cons
     }
     if (f->paste[0])
         put(&t, ":\n", 2);
-    for (const char *p = f->paste; *p;) {
-        size_t n = *p == '{' ? strspn(p + 1, "abcdefghijklmnopqrstuvwxyz_") : 0;
-        if (*p == '{' && n && p[n + 1] == '}') {
-            put_placeholder(&t, p + 1, n, facts, path);
-            p += n + 2;
-        } else {
-            put(&t, p++, 1);
-        }
-    }
-    if (f->note[0]) {
+    put_filled(&t, f->paste, facts, path);
+    if (f->note[0])
         put(&t, "\n", 1);
-        put(&t, f->note, strlen(f->note));
-    }
+    put_filled(&t, f->note, facts, path);
     return text;
 }

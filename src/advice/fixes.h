@@ -21,5 +21,6 @@ unsigned fix_list(enum signature_id id, enum advice_app app, enum advice_server 
 // Fixes for a cause that no signature explains.
 unsigned fix_list_cause(enum mem_cause cause, enum advice_server server, const struct fix *ret[FIX_MAX]);
 // "Title (where):\n<paste>\nnote" with the placeholders filled in: {path} the directory, {tmpfs_size}, {gomemlimit},
-// {max_children}, {threads}, {memory_limit}, {limit}; one that isn't known becomes a word to replace in capitals. Returns text.
+// {max_children}, {threads}, {memory_limit}, {memory_share}, {limit}; one that isn't known becomes a word to replace in capitals.
+// Returns text.
 const char *fix_text(const struct fix *f, const struct advice_facts *facts, const char *path, char text[FIX_TEXT]);

@@ -153,7 +153,7 @@ static void draw_category(struct buf *b, const struct screen *s, const struct xr
 }
 
 struct child {
-    int index;
+    int index, n; // n: workers of a pool are one line
     int64_t bytes;
 };
 
@@ -161,7 +161,7 @@ static int by_size(const void *a, const void *b)
 {
     const struct child *x = a, *y = b;
 
-    return x->bytes < y->bytes ? 1 : x->bytes > y->bytes ? -1 : x->index - y->index;
+    return llabs(x->bytes) < llabs(y->bytes) ? 1 : llabs(x->bytes) > llabs(y->bytes) ? -1 : x->index - y->index;
 }
 
 // Of a sentence the beginning says most.
@@ -182,16 +182,21 @@ static void draw_beginning(struct buf *b, const struct screen *s, const char *te
     draw_foreign(b, s, INK_DIM, text, columns);
 }
 
-static void draw_entry(struct buf *b, const struct screen *s, const struct ledger_entry *e, int depth)
+static void draw_entry(struct buf *b, const struct screen *s, const struct ledger_entry *e, const struct child *c, int depth)
 {
     char text[HUMAN_N], amount[HUMAN_N + 8];
     int at = bytes_column(s), bar = bar_columns(s);
 
     for (int i = 0; i < depth; i++)
         buf_add(b, "  ", 2);
-    human_bytes(e->bytes, text);
+    human_bytes(c->bytes, text);
     snprintf(amount, sizeof amount, "%s%s", e->estimate ? "≈ " : "", text);
-    draw_foreign(b, s, INK_PLAIN, e->name, at - 2 * depth - draw_width(amount, strlen(amount)) - 2);
+    char name[LEDGER_NAME + 16];
+    if (c->n > 1)
+        snprintf(name, sizeof name, "%s (%d)", e->name, c->n);
+    else
+        snprintf(name, sizeof name, "%s", e->name);
+    draw_foreign(b, s, INK_PLAIN, name, at - 2 * depth - draw_width(amount, strlen(amount)) - 2);
     draw_right(b, s, e->elsewhere ? INK_DIM : INK_PLAIN, amount, at);
     int from = at + 2;
     if (e->growth_per_min != INT64_MIN && e->growth_per_min != 0) {
@@ -206,6 +211,18 @@ static void draw_entry(struct buf *b, const struct screen *s, const struct ledge
     end_line(b);
 }
 
+static int add_child(const struct ledger *l, struct child *children, int n, int i)
+{
+    for (int k = 0; k < n && l->entry[i].category == LEDGER_ANON && l->entry[i].pid; k++)
+        if (l->entry[children[k].index].pid && !strcmp(l->entry[children[k].index].name, l->entry[i].name)) {
+            children[k].n++;
+            children[k].bytes += l->entry[i].bytes;
+            return n;
+        }
+    children[n] = (struct child){i, 1, l->entry[i].bytes};
+    return n + 1;
+}
+
 // The parts of `parent` (-1: the summands of a category), largest first.
 static void draw_entries(struct buf *b, const struct screen *s, const struct ledger *l, enum ledger_category c, int parent,
                          int depth, int *io_left)
@@ -213,28 +230,30 @@ static void draw_entries(struct buf *b, const struct screen *s, const struct led
     static struct child sorted[4][LEDGER_ENTRIES];
     struct child *children = sorted[depth - 1];
     char text[HUMAN_N];
-    int n = 0, shown = 0, most = depth == 1 ? CHILDREN_MAX : 2, depth_max = c == LEDGER_ANON ? 1 : 3; // processes have a table
+    int n = 0, shown = 0, hidden = 0, most = depth == 1 ? CHILDREN_MAX : 2,
+        depth_max = c == LEDGER_ANON ? 1 : 3; // processes have a table
     int64_t rest = 0;
 
     for (int i = 0; i < l->n; i++)
         if (l->entry[i].category == c && l->entry[i].parent == parent && l->entry[i].bytes != 0)
-            children[n++] = (struct child){i, llabs(l->entry[i].bytes)};
+            n = add_child(l, children, n, i);
     qsort(children, (size_t)n, sizeof *children, by_size);
     for (int i = 0; i < n; i++) {
         // A line of "1 more" would take as much room as the one it hides; what is tiny beside the rest says nothing.
-        bool tiny = shown > 0 && children[i].bytes < l->usage / 500;
+        bool tiny = shown > 0 && llabs(children[i].bytes) < l->usage / 500;
         if (*io_left <= 0 || tiny || (shown >= most && n - shown > 1)) {
-            rest += l->entry[children[i].index].elsewhere ? 0 : l->entry[children[i].index].bytes;
+            rest += l->entry[children[i].index].elsewhere ? 0 : children[i].bytes;
+            hidden += children[i].n;
             continue;
         }
         shown++;
         --*io_left;
-        draw_entry(b, s, &l->entry[children[i].index], depth);
+        draw_entry(b, s, &l->entry[children[i].index], &children[i], depth);
         if (depth < depth_max)
             draw_entries(b, s, l, c, children[i].index, depth + 1, io_left);
     }
     if (n - shown > 0 && *io_left > 0 && depth == 1) {
-        draw(b, s, INK_DIM, "  %d more", n - shown);
+        draw(b, s, INK_DIM, "  %d more", hidden);
         draw_right(b, s, INK_DIM, human_bytes(rest, text), bytes_column(s));
         end_line(b);
     }
@@ -479,9 +498,9 @@ static void draw_fixes(struct buf *b, const struct screen *s, const struct xray_
         const struct signature *sig = signature_get(v->conditions[i]);
         const struct fix *fixes[FIX_MAX];
         char text[512];
-        snprintf(text, sizeof text, "%s: %s.", sig->what, sig->cause);
-        draw(b, s, INK_PLAIN, "  ");
-        draw_wrapped(b, s, INK_PLAIN, text, 2);
+        snprintf(text, sizeof text, "%s.", sig->cause);
+        draw(b, s, INK_PLAIN, "  - ");
+        draw_wrapped(b, s, INK_PLAIN, text, 4);
         end_line(b);
         if (fix_list(v->conditions[i], v->facts.app, v->facts.server, fixes) > 0)
             draw_fix(b, s, v, 1, fixes[0], v->finding.place);

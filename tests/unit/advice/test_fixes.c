@@ -109,6 +109,19 @@ T(a_number_that_would_not_fit_is_not_proposed)
     assert_string_equal(fix_text(&f, &facts, NULL, text), "T:\nNUMBER BYTES_FOR_GO");
 }
 
+T(a_share_of_memory_is_each_workers_part_or_fewer_workers)
+{
+    static const struct fix f = {"T", "", "{memory_share}", "or {max_children}"};
+    struct advice_facts facts = ADVICE_FACTS_UNKNOWN;
+    char text[FIX_TEXT];
+    facts.limit = 1000 * MIB;
+    facts.max_children = 10;
+    facts.memory_limit = 128 * MIB;
+    assert_string_equal(fix_text(&f, &facts, NULL, text), "T:\n65M\nor 5");
+    facts.max_children = 100;
+    assert_string_equal(fix_text(&f, &facts, NULL, text), "T:\nFEWER_WORKERS_FIRST\nor 5");
+}
+
 T(braces_of_a_setting_stay)
 {
     static const struct fix f = {"T", "", "log {\n    output stderr\n} {unknown_thing} {", ""};
@@ -132,4 +145,5 @@ T(no_fix_is_cut)
 CLAIMS(C(every_signature_has_a_fix_for_every_server_and_application), C(every_cause_that_can_grow_has_a_fix),
        C(settings_are_those_of_the_server_at_hand), C(settings_are_those_of_the_application_at_hand), C(no_title_is_said_twice),
        C(placeholders_become_what_is_known), C(placeholders_become_words_where_nothing_is_known),
-       C(a_number_that_would_not_fit_is_not_proposed), C(braces_of_a_setting_stay), C(no_fix_is_cut))
+       C(a_number_that_would_not_fit_is_not_proposed), C(a_share_of_memory_is_each_workers_part_or_fewer_workers),
+       C(braces_of_a_setting_stay), C(no_fix_is_cut))
