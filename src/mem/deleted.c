@@ -53,6 +53,8 @@ static void look_at(struct segments *g, int fds, const char *name, pid_t pid, se
         return;
     segments_hold(s, pid);
     segments_name(s, path);
+    if (s->owner == pid)
+        s->fd = (int)strtol(name, NULL, 10);
     s->open = true;
     s->estimate = false;
     s->bytes = (int64_t)st.st_blocks * 512;

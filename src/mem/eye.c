@@ -19,7 +19,8 @@
 #define FULL_TRIES 4        // a full look is repeated while memory moves,
 #define FULL_TRIES_US 80000 // and for so long
 #define FULL_SPLIT_US 60000 // for the heaps of processes in a full look: the first answer is due in 300 ms
-#define SEGMENTS_EVERY_S 15.0
+#define REFRESH_MAX 12      // segments whose size is looked at in every look
+#define SEGMENTS_EVERY_S 4.0
 #define ROLLUP_EVERY_S 30.0
 
 static int64_t now_us(const struct eye *e)
@@ -116,11 +117,11 @@ static void look_into_process(struct eye *e, int32_t index, pid_t pid, bool smap
     int r = e->gvisor ? 0 : segments_read_maps(&e->segments, dir, pid, smaps, is_in_memory, e, e->scratch, sizeof e->scratch);
     int q = deleted_read(&e->segments, dir, pid, FDS_MAX, is_in_memory, e);
     if (r == -EACCES || r == -EPERM || q == -EACCES || q == -EPERM) {
-        e->segments.unseen++;
-        e->segments.complete = false;
+        e->segments.running_unseen++;
+        e->segments.running_complete = false;
     }
     if (q == -EOVERFLOW)
-        e->segments.complete = false;
+        e->segments.running_complete = false;
 }
 
 static bool same_ipc_namespace(const struct eye *e)
@@ -168,29 +169,45 @@ static bool read_segments(struct eye *e, double t, int64_t budget_us, bool smaps
         (void)segments_read_sysv(&e->segments, e->roots.proc, is_ours, e, e->scratch, sizeof e->scratch);
     if (e->gvisor)
         move_to_sentry(e);
-    segments_end(&e->segments);
     if (proc_table_dropped(e->table))
-        e->segments.complete = false;
+        e->segments.running_complete = false;
+    segments_end(&e->segments);
     e->segments_at = -1;
     e->segments_t = t;
     return true;
 }
 
-static void use_segments(struct eye *e)
+static void sum_segments(struct eye *e)
 {
     const struct segments *g = &e->segments;
-    if (e->segments_t < 0)
-        return;
-    bool sized = true;
+    bool sized = !g->dropped && !e->gvisor;
     for (int i = 0; i < g->n; i++)
         sized = sized && (g->s[i].kind == SEGMENT_DELETED || (g->s[i].bytes >= 0 && !g->s[i].estimate));
-    if (g->complete && sized && !g->dropped && !e->gvisor)
-        mem_set(&e->sample, MEM_segments,
-                segments_sum(g, SEGMENT_SHARED_ANON) + segments_sum(g, SEGMENT_SYSV) + segments_sum(g, SEGMENT_MEMFD));
-    if (g->complete && !g->dropped)
-        mem_set(&e->sample, MEM_deleted_files, segments_sum(g, SEGMENT_DELETED));
-    else if (e->inferred_deleted >= 0)
-        mem_set(&e->sample, MEM_deleted_files, e->inferred_deleted);
+    e->shared_bytes = g->complete && sized
+                          ? segments_sum(g, SEGMENT_SHARED_ANON) + segments_sum(g, SEGMENT_SYSV) + segments_sum(g, SEGMENT_MEMFD)
+                          : -1;
+    e->deleted_bytes = g->complete && !g->dropped ? segments_sum(g, SEGMENT_DELETED) : -1;
+}
+
+// Negative: not known.
+static void put(struct mem_sample *s, enum mem_field f, int64_t value)
+{
+    if (value >= 0)
+        mem_set(s, f, value);
+    else
+        s->known[f / 64] &= ~(UINT64_C(1) << (f % 64));
+}
+
+static void use_segments(struct eye *e)
+{
+    if (e->segments_t < 0)
+        return;
+    if (e->segments_at < 0) { // in the middle of a round the sums of the last one stand
+        segments_refresh(&e->segments, e->roots.proc, REFRESH_MAX);
+        sum_segments(e);
+    }
+    put(&e->sample, MEM_segments, e->shared_bytes);
+    put(&e->sample, MEM_deleted_files, e->deleted_bytes >= 0 ? e->deleted_bytes : e->inferred_deleted);
 }
 
 static void use_pinned(struct eye *e)

@@ -361,6 +361,14 @@ static void add_beside(const struct ledger_input *in, struct ledger *l)
 
 // --- the whole
 
+static int count_unmeasured(const struct mounts *mounts)
+{
+    int n = 0;
+    for (int i = 0; i < mounts->n; i++)
+        n += mounts->m[i].kind != MOUNT_HUGETLB && mounts->m[i].used < 0;
+    return n;
+}
+
 static void add_unexplained(const struct ledger_input *in, struct ledger *l)
 {
     char reserve[HUMAN_N];
@@ -379,6 +387,10 @@ static void add_unexplained(const struct ledger_input *in, struct ledger *l)
         ledger__note(l, i, "kernel charge reserve: up to %s are charged ahead", human_bytes(l->reserve, reserve));
     else if (residual < 0)
         ledger__note(l, i, "more was found than is charged here: memory of other cgroups, or it changed while being read");
+    else if (count_unmeasured(in->mounts))
+        ledger__note(l, i,
+                     "%d file systems in memory can't be measured from here: look from inside, or with --cap-add SYS_PTRACE",
+                     count_unmeasured(in->mounts));
     else if (in->sight != SIGHT_FULL)
         ledger__note(l, i, "owners aren't visible from here: memfds, shared memory of ended processes, other mount namespaces");
     else

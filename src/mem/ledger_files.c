@@ -198,9 +198,10 @@ static void add_not_found(const struct ledger_input *in, struct ledger *l, int m
     int i = ledger__add(l, LEDGER_FILES, parent, gap, "in no directory we could read");
     ledger__estimate(l, i);
     if (walked->missed)
-        ledger__note(l, i, "%u directories can't be read; deleted files still open: their owner isn't visible", walked->missed);
+        ledger__note(l, i, "%u directories can't be read; or deleted and still open: its owner isn't visible", walked->missed);
     else if (in->segments->unseen)
-        ledger__note(l, i, "deleted but still open; the owner isn't visible (--cap-add SYS_PTRACE shows it)");
+        ledger__note(l, i,
+                     "deleted but still open; its owner isn't visible (--cap-add SYS_PTRACE or process.dumpable = yes shows it)");
     else
         ledger__note(l, i, "written since it was walked, or deleted and held by another container");
 }

@@ -35,8 +35,8 @@ void segments_begin(struct segments *g)
 {
     g->round++;
     g->dropped = 0;
-    g->complete = true;
-    g->unseen = 0;
+    g->running_complete = true;
+    g->running_unseen = 0;
 }
 
 void segments_end(struct segments *g)
@@ -46,6 +46,29 @@ void segments_end(struct segments *g)
         if (g->s[i].seen == g->round)
             g->s[n++] = g->s[i];
     g->n = n;
+    g->complete = g->running_complete;
+    g->unseen = g->running_unseen;
+}
+
+void segments_refresh(struct segments *g, int proc, int max)
+{
+    for (int i = 0; i < g->n && max > 0; i++) {
+        struct segment *s = &g->s[i];
+        char name[96];
+        struct stat st;
+        if (!s->owner || s->bytes < 0 || s->estimate)
+            continue;
+        if (s->fd >= 0)
+            snprintf(name, sizeof name, "%d/fd/%d", s->owner, s->fd);
+        else if (s->end)
+            snprintf(name, sizeof name, "%d/map_files/%" PRIx64 "-%" PRIx64, s->owner, s->start, s->end);
+        else
+            continue;
+        max--;
+        // The inode tells that it is still the same object: descriptors are used again, pids as well.
+        if (fstatat(proc, name, &st, 0) == 0 && st.st_ino == s->ino)
+            s->bytes = (int64_t)st.st_blocks * 512;
+    }
 }
 
 struct segment *segments_get(struct segments *g, enum segment_kind kind, dev_t dev, ino_t ino)
@@ -67,6 +90,8 @@ struct segment *segments_get(struct segments *g, enum segment_kind kind, dev_t d
         s->owner = s->last = 0;
         s->holders = 0;
         s->bytes = s->pss = -1;
+        s->fd = -1;
+        s->start = s->end = 0;
         s->estimate = s->open = s->mapped = false;
     }
     return s;
@@ -163,6 +188,10 @@ static bool stat_mapping(int proc_pid, const struct map_line *m, struct segment 
     s->bytes = (int64_t)st.st_blocks * 512;
     s->size = st.st_size;
     s->estimate = false;
+    if (s->owner == s->last && s->fd < 0) {
+        s->start = m->start;
+        s->end = m->end;
+    }
     return true;
 }
 

@@ -30,6 +30,8 @@ struct segment {
     bool estimate;   // bytes comes from page tables of processes, not from the object
     bool open;       // through a descriptor
     bool mapped;
+    int fd; // the owner's descriptor; -1: it is mapped at start to end
+    uint64_t start, end;
     pid_t last;              // the last process counted in holders
     uint32_t seen;           // round
     char name[SEGMENT_NAME]; // the end of its path, without " (deleted)"
@@ -38,14 +40,20 @@ struct segment {
 struct segments {
     int n, dropped;
     uint32_t round;
+    // As of the last round that ended:
     bool complete;   // every process could be looked at
     uint32_t unseen; // processes whose maps or descriptors may not be read
+    // Of the round under way:
+    bool running_complete;
+    uint32_t running_unseen;
     struct segment s[SEGMENTS_MAX];
 };
 
 void segments_init(struct segments *g);
 void segments_begin(struct segments *g); // a round: marks all as not seen
 void segments_end(struct segments *g);   // drops what wasn't seen
+// Between rounds: the present sizes of up to max segments, by their owners' descriptors and mappings. Opens nothing.
+void segments_refresh(struct segments *g, int proc, int max);
 // Finds or makes the segment; NULL where the table is full (dropped is counted).
 struct segment *segments_get(struct segments *g, enum segment_kind kind, dev_t dev, ino_t ino);
 void segments_hold(struct segment *s, pid_t pid); // pid has it; processes come one after the other

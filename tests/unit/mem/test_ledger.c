@@ -141,6 +141,15 @@ T(what_no_owner_covers_is_shown_with_its_sign)
     assert_false(ledger_balances(&l));
 }
 
+T(a_file_system_that_can_not_be_measured_is_named_as_a_reason)
+{
+    set_up();
+    mounts.m[0].used = -1;
+    build();
+    assert_int_equal(l.sum[LEDGER_UNEXPLAINED], 60 * MIB);
+    assert_non_null(strstr(find(LEDGER_UNEXPLAINED, "unexplained")->note, "1 file systems in memory can't be measured"));
+}
+
 T(it_balances_up_to_the_reserve_or_a_hundredth)
 {
     set_up();
@@ -261,7 +270,7 @@ T(what_statvfs_counts_and_the_walk_does_not_find_is_told)
     const struct ledger_entry *e = find(LEDGER_FILES, "in no directory");
     assert_non_null(e);
     assert_int_equal(e->bytes, 40 * MIB);
-    assert_non_null(strstr(e->note, "owner isn't visible"));
+    assert_non_null(strstr(e->note, "its owner isn't visible"));
     in.complete = false; // not before the walk is through
     build();
     assert_null(find(LEDGER_FILES, "in no directory"));
@@ -431,7 +440,8 @@ T(more_processes_than_lines_are_summed_up)
 }
 
 CLAIMS(C(owners_that_cover_usage_leave_nothing_unexplained), C(what_no_owner_covers_is_shown_with_its_sign),
-       C(it_balances_up_to_the_reserve_or_a_hundredth), C(at_lower_sight_the_counter_stands_and_processes_are_estimates),
+       C(a_file_system_that_can_not_be_measured_is_named_as_a_reason), C(it_balances_up_to_the_reserve_or_a_hundredth),
+       C(at_lower_sight_the_counter_stands_and_processes_are_estimates),
        C(at_lower_sight_no_more_is_called_shared_than_processes_map), C(files_charged_elsewhere_are_shown_and_not_in_the_sum),
        C(a_file_system_charged_in_part_is_split), C(deleted_files_are_a_part_of_their_mount),
        C(what_statvfs_counts_and_the_walk_does_not_find_is_told), C(directories_lie_in_each_other),

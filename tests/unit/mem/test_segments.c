@@ -161,6 +161,22 @@ T(what_a_round_does_not_see_is_dropped)
     assert_int_equal(g.s[0].holders, 1);
 }
 
+T(what_could_not_be_seen_is_told_when_the_round_is_over)
+{
+    segments_init(&g);
+    segments_begin(&g);
+    g.running_unseen = 2;
+    g.running_complete = false;
+    segments_end(&g);
+    assert_int_equal(g.unseen, 2);
+    assert_false(g.complete);
+    segments_begin(&g);
+    assert_int_equal(g.unseen, 2); // still, while the next is under way
+    segments_end(&g);
+    assert_int_equal(g.unseen, 0);
+    assert_true(g.complete);
+}
+
 T(a_full_table_counts_what_it_drops)
 {
     segments_init(&g);
@@ -282,6 +298,11 @@ T(memfds_and_deleted_files_are_found_by_their_descriptors)
     assert_int_equal(s->bytes, 102400);
     assert_int_equal(s->owner, getpid());
     assert_true(s->open);
+    assert_int_equal(write(gone, zeros, 4096), 4096); // between rounds
+    int proc = open("/proc", O_PATH | O_DIRECTORY);
+    segments_refresh(&g, proc, 100);
+    assert_int_equal(s->bytes, 106496);
+    close(proc);
     assert_int_equal(fstat(named, &st), 0);
     assert_null(find(SEGMENT_DELETED, st.st_ino)); // its name only says so
     close(mem);
@@ -310,7 +331,8 @@ T(a_deleted_file_on_a_disk_is_no_memory)
 }
 
 CLAIMS(C(a_line_of_maps_is_taken_apart), C(garbage_is_no_mapping), C(what_a_mapping_is_shows_in_its_path),
-       C(a_segment_of_two_processes_counts_once), C(what_a_round_does_not_see_is_dropped), C(a_full_table_counts_what_it_drops),
+       C(a_segment_of_two_processes_counts_once), C(what_a_round_does_not_see_is_dropped),
+       C(what_could_not_be_seen_is_told_when_the_round_is_over), C(a_full_table_counts_what_it_drops),
        C(a_name_shows_its_end_and_nothing_a_terminal_obeys), C(sysv_segments_are_ours_by_their_maker),
        C(files_that_lack_are_errors_and_change_nothing), C(shared_memory_of_a_process_is_sized_by_what_it_touched),
        C(memfds_and_deleted_files_are_found_by_their_descriptors), C(a_deleted_file_on_a_disk_is_no_memory))
