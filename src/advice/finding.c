@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/human.h"
+#include "mem/ledger.h"
 
 static const char *const causes[CAUSE_N] = {
     [CAUSE_NONE] = "",
@@ -155,13 +156,50 @@ static void place_process(const struct finding_input *in, struct finding *ret)
     char name[sizeof ret->place], comm[sizeof most->comm + 2] = "";
     if (most->role == ROLE_OTHER || most->role == ROLE_GO)
         snprintf(comm, sizeof comm, " %.15s", most->comm);
-    snprintf(name, sizeof name, "%s%s%s%.31s (pid %ld)", proc_role_name(most->role), comm, most->pool[0] ? " " : "", most->pool,
-             (long)most->pid);
+    // Workers that are all about as large grow together: none of them is the culprit.
+    int64_t sum = 0, biggest = part_of(most, ret->cause);
+    int n = 0;
+    for (size_t i = 0; i < in->n_procs; i++) {
+        const struct proc_info *p = &in->procs[i];
+        if (p->role != most->role || strcmp(p->pool, most->pool) != 0 || part_of(p, ret->cause) < biggest / 2 ||
+            (p->role == ROLE_OTHER && strcmp(p->comm, most->comm) != 0))
+            continue;
+        n++;
+        sum += part_of(p, ret->cause);
+    }
+    size_t at = (size_t)snprintf(name, sizeof name, "%s%s%s%.31s ", proc_role_name(most->role), comm, most->pool[0] ? " " : "",
+                                 most->pool);
+    if (n > 1)
+        snprintf(name + at, sizeof name - at, "(%d processes)", n);
+    else
+        snprintf(name + at, sizeof name - at, "(pid %ld)", (long)most->pid);
     copy_clean(ret->place, sizeof ret->place, name);
     ret->place_kind = "process";
-    ret->bytes = part_of(most, ret->cause);
+    ret->bytes = sum;
     if (ret->cause == CAUSE_GO_HEAP && in->facts && in->facts->gomemlimit_known && !in->facts->gomemlimit_set)
         ret->signature = SIG_GO_NO_LIMIT;
+}
+
+// Kernel memory that inodes of files in memory explain is somebody's directory.
+static void place_inodes(const struct finding_input *in, struct finding *ret)
+{
+    const struct eye_dir *most = NULL;
+    int64_t inodes = 0, bytes = ret->bytes;
+
+    for (int i = 0; in->mounts && i < in->mounts->n; i++)
+        if (in->mounts->m[i].kind == MOUNT_TMPFS && in->mounts->m[i].inodes > 0)
+            inodes += in->mounts->m[i].inodes;
+    for (size_t i = 0; i < in->n_dirs; i++)
+        if (!most || in->dirs[i].files > most->files)
+            most = &in->dirs[i];
+    if (!most || bytes <= 0 || inodes * LEDGER_INODE_BYTES < bytes / 2)
+        return;
+    struct judge_growth kernel = ret->bytes_per_min;
+    place_directory(in, most, ret);
+    ret->bytes_per_min = kernel; // what grows is not the directory's bytes
+    ret->growth_known = true;
+    ret->growth_from_ages = false;
+    ret->bytes = bytes;
 }
 
 // The holder of most bytes of deleted files, where descriptors can be seen.
@@ -266,6 +304,9 @@ void finding_make(const struct finding_input *in, struct finding *ret)
     case CAUSE_DELETED_FILES:
         place_deleted(in, ret);
         break;
+    case CAUSE_KERNEL:
+        place_inodes(in, ret);
+        break;
     case CAUSE_PHP_HEAP:
     case CAUSE_NATIVE:
     case CAUSE_GO_HEAP:
@@ -321,6 +362,8 @@ static const char *why(const struct finding *f)
         return sig->cause;
     if (f->cause == CAUSE_TMPFS)
         return "files in memory that nobody deletes";
+    if (f->cause == CAUSE_KERNEL && f->place[0])
+        return "each file in memory costs the kernel about 1 KiB, an empty one too";
     return f->place[0] ? finding_cause_words(f->cause) : "";
 }
 

@@ -117,6 +117,54 @@ T(the_process_with_most_of_what_grows_is_named)
         strstr(finding_text(&f, text), "php-fpm pool api (pid 8) grows 1.00 MiB/min, 100 % of all growth: the PHP heap"));
 }
 
+T(workers_that_grow_together_are_named_together)
+{
+    struct judge_report j = growing(CAUSE_PHP_HEAP, LINE_PHP_HEAP, MIB, MIB);
+    struct proc_info p[] = {{.pid = 7, .role = ROLE_FPM_WORKER, .pool = "www", .split_known = true, .split = {.php_heap = 70}},
+                            {.pid = 8, .role = ROLE_FPM_WORKER, .pool = "www", .split_known = true, .split = {.php_heap = 90}},
+                            {.pid = 9, .role = ROLE_FPM_WORKER, .pool = "www", .split_known = true, .split = {.php_heap = 10}}};
+    struct finding_input in = {.judge = &j, .procs = p, .n_procs = 3, .root_fd = -1};
+    struct finding f;
+    finding_make(&in, &f);
+    assert_string_equal(f.place, "php-fpm pool www (2 processes)");
+    assert_int_equal(f.bytes, 160);
+}
+
+T(kernel_memory_of_inodes_names_the_directory_with_the_files)
+{
+    struct judge_report j = growing(CAUSE_KERNEL, LINE_KERNEL, MIB, MIB);
+    struct mounts m = {.n = 1, .m = {{.kind = MOUNT_TMPFS, .path = "/app/locks", .inodes = 100000}}};
+    struct eye_dir d[] = {{.bytes = 9999, .files = 3, .growth_per_min = 0, .path = "/app/locks/big"},
+                          {.bytes = 0, .files = 99000, .growth_per_min = 0, .path = "/app/locks/empty"}};
+    struct finding_input in = {.judge = &j, .dirs = d, .n_dirs = 2, .mounts = &m, .root_fd = -1};
+    struct finding f;
+    char text[FINDING_TEXT];
+    finding_make(&in, &f);
+    assert_string_equal(finding_text(&f, text),
+                        "/app/locks/empty (tmpfs) grows 1.00 MiB/min, 100 % of all growth: each file in memory costs the kernel "
+                        "about 1 KiB, an empty one too. Stalls in 25 min to 40 min.");
+    m.m[0].inodes = 1000; // they explain a hundredth of it
+    finding_make(&in, &f);
+    assert_string_equal(f.place, "");
+}
+
+T(deleted_files_name_who_holds_them)
+{
+    struct judge_report j = growing(CAUSE_DELETED_FILES, LINE_DELETED_FILES, MIB, MIB);
+    struct segments g = {.n = 3,
+                         .s = {{.kind = SEGMENT_DELETED, .owner = 7, .bytes = 30},
+                               {.kind = SEGMENT_DELETED, .owner = 8, .bytes = 20},
+                               {.kind = SEGMENT_DELETED, .owner = 8, .bytes = 20}}};
+    struct proc_info p[] = {{.pid = 7, .role = ROLE_FPM_WORKER}, {.pid = 8, .role = ROLE_OTHER, .comm = "rotator"}};
+    struct finding_input in = {.judge = &j, .segments = &g, .procs = p, .n_procs = 2, .root_fd = -1};
+    struct finding f;
+    char text[FINDING_TEXT];
+    finding_make(&in, &f);
+    assert_string_equal(f.place, "Deleted files held open by rotator (pid 8)");
+    assert_int_equal(f.bytes, 40);
+    assert_non_null(strstr(finding_text(&f, text), "Deleted files held open by rotator (pid 8) (tmpfs) grow 1.00 MiB/min"));
+}
+
 T(control_characters_of_paths_do_not_reach_the_sentence)
 {
     struct eye_dir d = {.growth_per_min = 1, .path = "/tmp/a\033[2Jb\nc"};
@@ -145,4 +193,6 @@ CLAIMS(C(the_sentence_names_place_rate_share_cause_and_time_left),
        C(a_place_that_is_a_part_of_the_growth_has_its_own_rate_and_share),
        C(without_a_judge_the_ages_of_files_are_marked_as_such), C(a_stall_is_told_with_oom_kill),
        C(an_alarm_without_anything_but_the_judge_still_says_what_grows), C(the_process_with_most_of_what_grows_is_named),
-       C(control_characters_of_paths_do_not_reach_the_sentence), C(every_verdict_has_a_sentence))
+       C(workers_that_grow_together_are_named_together), C(kernel_memory_of_inodes_names_the_directory_with_the_files),
+       C(deleted_files_name_who_holds_them), C(control_characters_of_paths_do_not_reach_the_sentence),
+       C(every_verdict_has_a_sentence))
