@@ -104,7 +104,7 @@ static void form_of(struct world *w, enum trace_class c)
         leak_linear(w, uniform(w, 0.2, 0.55) * w->end);
         break;
     case TRACE_AFTER_WARMUP:
-        leak_linear(w, uniform(w, 0.05, 0.4) * w->end);
+        leak_linear(w, chance(w, 0.4) ? 0 : uniform(w, 0.05, 0.4) * w->end);
         break;
     case TRACE_SLOW_NOISE:
     case TRACE_TO_THE_LIMIT:
@@ -146,7 +146,7 @@ static void all_else(struct world *w, enum trace_class c)
         add_teeth(w, T_GO, part(w, 0.02, 0.15), log_uniform(w, 4, 200), 0.15, 1);
         break;
     case TRACE_AFTER_WARMUP:
-        add_saturating(w, w->main_target, part(w, 0.05, 0.25), uniform(w, 0.02, 0.12) * w->end, 0);
+        add_saturating(w, w->main_target, part(w, 0.05, 0.5), uniform(w, 0.01, 0.12) * w->end, 0);
         break;
     case TRACE_CACHE_AT_LIMIT:
         w->need_lru = true;

@@ -62,7 +62,7 @@
     X(ACCELERATING, accelerating, 1, "faster and faster")                                                                        \
     X(STAIRCASE, staircase, 1, "eight steps or more")                                                                            \
     X(ONSET_MID, onset_mid, 1, "begins in mid-trace")                                                                            \
-    X(AFTER_WARMUP, after_warmup, 1, "begins under a long warm-up")                                                              \
+    X(AFTER_WARMUP, after_warmup, 1, "begins with or under a long warm-up")                                                              \
     X(ON_OFF, on_off, 1, "only while there is traffic, which comes and goes")                                                    \
     X(CACHE_AT_LIMIT, cache_at_limit, 1, "page cache at the limit hides it in usage")                                            \
     X(TO_THE_LIMIT, to_the_limit, 1, "until the container stalls")                                                               \
