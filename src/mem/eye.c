@@ -39,33 +39,76 @@ static int open_proc_pid(const struct eye *e)
     return fd < 0 ? -errno : fd;
 }
 
+// Is the mount namespace of this process one that hasn't been looked at? 0 where it may not be known.
+static ino_t new_namespace(const struct eye *e, int proc_pid)
+{
+    struct stat st;
+    if (e->n_namespaces == EYE_NAMESPACES || fstatat(proc_pid, "ns/mnt", &st, 0) < 0)
+        return 0;
+    for (int i = 0; i < e->n_namespaces; i++)
+        if (e->namespaces[i] == st.st_ino)
+            return 0;
+    return st.st_ino;
+}
+
+// What other mount namespaces of the container's processes show: private /tmp directories, several containers in one group.
+static void gather_others(struct eye *e, struct mounts *new)
+{
+    int32_t n;
+    const struct proc_info *p = proc_table_get(e->table, &n);
+    for (int32_t i = 0; i < n; i++) {
+        int dir = proc_table_dir(e->table, i);
+        ino_t ino = dir < 0 ? 0 : new_namespace(e, dir);
+        if (!ino)
+            continue;
+        e->namespaces[e->n_namespaces++] = ino;
+        int root = openat(dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root < 0)
+            continue;
+        (void)mounts_gather(e->roots.proc, dir, root, e->gvisor, p[i].pid, e->scratch, sizeof e->scratch, new);
+        close(root);
+    }
+}
+
 static void read_mounts(struct eye *e)
 {
     if (e->roots.root < 0)
         return;
-    int pid = open_proc_pid(e), owned = pid;
+    int pid = open_proc_pid(e);
     int32_t n;
     if (pid < 0) { // it has ended: another process of the container shows the same mounts
         (void)proc_table_get(e->table, &n);
-        pid = n > 0 ? proc_table_dir(e->table, 0) : -ESRCH;
+        pid = n > 0 ? dup(proc_table_dir(e->table, 0)) : -1;
     }
     if (pid < 0)
         return;
-    if (mounts_read(e->roots.proc, pid, e->roots.root, e->gvisor, e->scratch, sizeof e->scratch, &e->mounts) == 0)
+    struct mounts new = {0};
+    int r = mounts_gather(e->roots.proc, pid, e->roots.root, e->gvisor, 0, e->scratch, sizeof e->scratch, &new);
+    e->n_namespaces = 0;
+    e->mounts_stale = false;
+    ino_t own = new_namespace(e, pid);
+    if (own)
+        e->namespaces[e->n_namespaces++] = own;
+    if (own && r == 0)
+        gather_others(e, &new);
+    if (r == 0) {
+        mounts_replace(&e->mounts, &new);
         eye__share_mounts(e, pid);
+    } else {
+        mounts_close(&new);
+    }
     int fd = openat(pid, "mountinfo", O_RDONLY | O_CLOEXEC);
     if (fd >= 0 && e->mountinfo >= 0)
         close(e->mountinfo);
     if (fd >= 0)
         e->mountinfo = fd;
-    if (owned >= 0)
-        close(owned);
+    close(pid);
 }
 
 static bool mounts_changed(const struct eye *e)
 {
     struct pollfd p = {.fd = e->mountinfo, .events = POLLPRI};
-    return e->mountinfo < 0 || (poll(&p, 1, 0) > 0 && (p.revents & POLLPRI));
+    return e->mountinfo < 0 || e->mounts_stale || (poll(&p, 1, 0) > 0 && (p.revents & POLLPRI));
 }
 
 static void measure_mounts(struct eye *e)
@@ -113,6 +156,7 @@ static void look_into_process(struct eye *e, int32_t index, pid_t pid, bool smap
     int dir = proc_table_dir(e->table, index);
     if (dir < 0)
         return; // it has ended
+    e->mounts_stale = e->mounts_stale || new_namespace(e, dir);
     // gVisor counts shared anonymous memory as anonymous.
     int r = e->gvisor ? 0 : segments_read_maps(&e->segments, dir, pid, smaps, is_in_memory, e, e->scratch, sizeof e->scratch);
     int q = deleted_read(&e->segments, dir, pid, FDS_MAX, is_in_memory, e);
@@ -292,6 +336,8 @@ static void look_fully(struct eye *e, double t)
 {
     e->segments_at = -1;
     (void)read_segments(e, t, INT64_MAX, true);
+    if (e->mounts_stale)
+        read_mounts(e);
     (void)eye_split(e, FULL_SPLIT_US);
     read_together(e, t);
     e->rolling = false;

@@ -9,6 +9,7 @@
 
 #define EYE_SCRATCH 65536
 #define EYE_DIRS 64
+#define EYE_NAMESPACES 8 // mount namespaces; what only further ones show stays unexplained
 
 struct eye {
     struct mem_roots roots;
@@ -20,7 +21,10 @@ struct eye {
     struct scan *scan;
     struct mem_sample sample;
     struct mounts mounts;
-    int mountinfo; // polled for changes; -1
+    int mountinfo;                    // polled for changes; -1
+    ino_t namespaces[EYE_NAMESPACES]; // mount namespaces that have been looked at, the main one first
+    int n_namespaces;
+    bool mounts_stale; // a process in another one has come
     struct segments segments;
     int32_t segments_at;                 // the process whose turn it is; -1: no round is under way
     double segments_t, rollup_t, walk_t; // when the last round of each ended; < 0: none yet

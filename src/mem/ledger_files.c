@@ -233,7 +233,9 @@ static void add_mounts(const struct ledger_input *in, struct ledger *l, struct s
         if (sh->guessed || m->kind == MOUNT_SENTRY)
             ledger__estimate(l, e);
         char cost[HUMAN_N];
-        if (m->inodes > 0 && !in->gvisor)
+        if (m->pid)
+            ledger__note(l, e, "%s, seen by process %d only (its own mount namespace)", mount_kind_name(m->kind), m->pid);
+        else if (m->inodes > 0 && !in->gvisor)
             ledger__note(l, e, "%s, %" PRId64 " inodes: about %s of kernel memory besides", mount_kind_name(m->kind), m->inodes,
                          human_bytes(m->inodes * LEDGER_INODE_BYTES, cost));
         else

@@ -194,7 +194,7 @@ static bool is_better(const struct mount *m, bool whole, const char *path)
     return strlen(path) < strlen(m->path);
 }
 
-static void add(struct mounts *m, int root, const struct mount_line *l, enum mount_kind kind)
+static void add(struct mounts *m, int root, pid_t pid, const struct mount_line *l, enum mount_kind kind)
 {
     struct mount *t = get_mount(m, makedev(l->major, l->minor), kind);
     if (!t)
@@ -202,7 +202,7 @@ static void add(struct mounts *m, int root, const struct mount_line *l, enum mou
     bool whole = strcmp(l->root, "/") == 0;
     if (!t->path[0])
         copy_path(t->path, l->path);
-    if (!is_better(t, whole, l->path))
+    if ((t->fd >= 0 && t->pid != pid) || !is_better(t, whole, l->path))
         return;
     int fd = open_beneath(root, l->path);
     if (fd < 0) {
@@ -218,6 +218,7 @@ static void add(struct mounts *m, int root, const struct mount_line *l, enum mou
     if (t->fd >= 0)
         close(t->fd);
     t->fd = fd;
+    t->pid = pid;
     t->error = 0;
     t->shadowed = false;
     t->dev_real = true;
@@ -270,7 +271,8 @@ static void find_upper(int dir, const char *name, char *scratch, size_t size, co
 }
 
 // An overlay's statfs is that of its upper directory. It is counted by itself only where that tmpfs can't be seen.
-static void add_overlays(int proc, int proc_pid, int root, char *scratch, size_t size, struct mounts *m, struct overlay *o, int n)
+static void add_overlays(int proc, int proc_pid, int root, pid_t pid, char *scratch, size_t size, struct mounts *m,
+                         struct overlay *o, int n)
 {
     for (int pass = 0; pass < 2; pass++) {
         struct longest best[OVERLAYS_MAX] = {0};
@@ -284,7 +286,7 @@ static void add_overlays(int proc, int proc_pid, int root, char *scratch, size_t
                 continue;
             char slash[] = "/";
             struct mount_line l = {.major = major(o[i].dev), .minor = minor(o[i].dev), .root = slash, .path = o[i].path};
-            add(m, root, &l, MOUNT_OVERLAY);
+            add(m, root, pid, &l, MOUNT_OVERLAY);
         }
     }
 }
@@ -320,12 +322,11 @@ static bool holds_fd(const struct mounts *m, int fd)
     return false;
 }
 
-int mounts_read(int proc, int proc_pid, int root, bool gvisor, char *scratch, size_t size, struct mounts *m)
+int mounts_gather(int proc, int proc_pid, int root, bool gvisor, pid_t pid, char *scratch, size_t size, struct mounts *new)
 {
     int fd = openat(proc_pid, "mountinfo", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    struct mounts new = {0};
     struct overlay overlays[OVERLAYS_MAX];
     int n_overlays = 0, r;
     struct lines lines;
@@ -337,7 +338,7 @@ int mounts_read(int proc, int proc_pid, int root, bool gvisor, char *scratch, si
         if (mounts_parse_line(line, &l) < 0)
             continue;
         if (kind_of(l.type, gvisor, &kind)) {
-            add(&new, root, &l, kind);
+            add(new, root, pid, &l, kind);
         } else if (strcmp(l.type, "overlay") == 0 && n_overlays < OVERLAYS_MAX) {
             struct overlay *o = &overlays[n_overlays];
             o->dev = makedev(l.major, l.minor);
@@ -347,19 +348,31 @@ int mounts_read(int proc, int proc_pid, int root, bool gvisor, char *scratch, si
         }
     }
     close(fd);
+    if (n_overlays)
+        add_overlays(proc, proc_pid, root, pid, scratch, size, new, overlays, n_overlays);
+    drop_covered_root(new);
+    return r < 0 ? r : 0;
+}
+
+void mounts_replace(struct mounts *m, struct mounts *new)
+{
+    keep_descriptors(m, new);
+    for (int i = 0; i < m->n; i++)
+        if (m->m[i].fd >= 0 && !holds_fd(new, m->m[i].fd))
+            close(m->m[i].fd);
+    *m = *new;
+    mounts_measure(m);
+}
+
+int mounts_read(int proc, int proc_pid, int root, bool gvisor, char *scratch, size_t size, struct mounts *m)
+{
+    struct mounts new = {0};
+    int r = mounts_gather(proc, proc_pid, root, gvisor, 0, scratch, size, &new);
     if (r < 0) {
         mounts_close(&new);
         return r;
     }
-    if (n_overlays)
-        add_overlays(proc, proc_pid, root, scratch, size, &new, overlays, n_overlays);
-    drop_covered_root(&new);
-    keep_descriptors(m, &new);
-    for (int i = 0; i < m->n; i++)
-        if (m->m[i].fd >= 0 && !holds_fd(&new, m->m[i].fd))
-            close(m->m[i].fd);
-    *m = new;
-    mounts_measure(m);
+    mounts_replace(m, &new);
     return 0;
 }
 

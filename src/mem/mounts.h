@@ -35,6 +35,7 @@ struct mount {
     int64_t inodes;        // in use; -1: not known
     int64_t size;          // its own limit, bytes; 0: none
     int64_t max_inodes;    // 0: none
+    pid_t pid;             // whose mount namespace shows it; 0: that of the process asked about
     char path[MOUNT_PATH]; // where the container sees it; the shortest of several
 };
 
@@ -59,6 +60,10 @@ void mounts_upperdir(const char *super, char *out, size_t size);
 // descriptors of mounts that are still there are kept. scratch: at least 64 KiB. 0 or -errno (m is then as it was).
 // gvisor: overlays are the sentry's memory.
 int mounts_read(int proc, int proc_pid, int root, bool gvisor, char *scratch, size_t size, struct mounts *m);
+// The two halves of it, for several mount namespaces: adds to `new` what it doesn't hold, as seen by process pid (0: the one that
+// was asked about); then makes `new` the contents of m. 0 or -errno.
+int mounts_gather(int proc, int proc_pid, int root, bool gvisor, pid_t pid, char *scratch, size_t size, struct mounts *new);
+void mounts_replace(struct mounts *m, struct mounts *new);
 void mounts_init(struct mounts *m);
 void mounts_close(struct mounts *m);
 

@@ -178,6 +178,44 @@ T(a_full_look_and_a_walk_make_a_ledger_that_balances)
     assert_true(view.sample->v[MEM_mnt_used] >= 5 * MIB + 4096);
 }
 
+T(a_mount_that_only_another_process_sees_is_found)
+{
+    NEED_OWN_TMPFS();
+    char text[64], byte;
+    int ready[2];
+    assert_int_equal(eye_look(eye, 1e9, EYE_FIXED), 0);
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    pid_t other = fork();
+    if (other == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (unshare(CLONE_NEWNS) < 0)
+            _exit(1);
+        own_tmpfs_mount("private", "size=8m");
+        own_file("private/f", 3 << 20);
+        if (write(ready[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    snprintf(text, sizeof text, "%d\n%d\n", child, other);
+    fake_file("sys/g/cgroup.procs", text);
+    write_counters(pss_anon(child) + pss_anon(other), 10 * MIB + 4096, 3 * MIB, MIB, 0);
+    assert_int_equal(eye_look(eye, 1e9 + 1, EYE_FULL), 0);
+    walk(1e9 + 1);
+    eye_ledger(eye, &ledger);
+    kill(other, SIGKILL);
+    waitpid(other, NULL, 0);
+
+    assert_true(ledger_balances(&ledger));
+    const struct ledger_entry *e = find(LEDGER_FILES, "/private");
+    assert_non_null(e);
+    assert_int_equal(e->bytes, 3 * MIB);
+    assert_non_null(strstr(e->note, "own mount namespace"));
+}
+
 T(memory_of_nobody_in_sight_stays_unexplained)
 {
     NEED_OWN_TMPFS();
@@ -285,7 +323,7 @@ T(an_eye_needs_a_clock_and_a_proc)
 }
 
 #define E(claim) cmocka_unit_test_setup_teardown(claim, set_up, tear_down)
-CLAIMS_WITH_TMPFS(E(a_full_look_and_a_walk_make_a_ledger_that_balances), E(memory_of_nobody_in_sight_stays_unexplained),
-                  E(a_mount_that_comes_is_seen_at_the_next_look), E(budgeted_looks_come_round_to_everything),
-                  E(directories_and_files_are_named_on_request), E(a_container_without_processes_is_told),
-                  E(looking_allocates_nothing), C(an_eye_needs_a_clock_and_a_proc))
+CLAIMS_WITH_TMPFS(E(a_full_look_and_a_walk_make_a_ledger_that_balances), E(a_mount_that_only_another_process_sees_is_found),
+                  E(memory_of_nobody_in_sight_stays_unexplained), E(a_mount_that_comes_is_seen_at_the_next_look),
+                  E(budgeted_looks_come_round_to_everything), E(directories_and_files_are_named_on_request),
+                  E(a_container_without_processes_is_told), E(looking_allocates_nothing), C(an_eye_needs_a_clock_and_a_proc))
