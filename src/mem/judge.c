@@ -8,16 +8,21 @@
 
 #include "mem/judge_int.h"
 
-#define HORIZON_S 6360.0       // a ramp, a warm-up or a slow cycle looks like a leak for as long as this; only haste alarms sooner
-#define SUSTAINED_LOOKS 4      // in a row
+#define HORIZON_S 6360.0  // a ramp, a warm-up or a slow cycle looks like a leak for as long as this; only haste alarms sooner
+#define SUSTAINED_LOOKS 4 // in a row
 #define URGENT_LOOKS 3
 #define DROP_HALF_LIFE_S 1800.0 // a fall seen long ago says little of this rise
-#define COVERS 0.5             // of a line's rise, that the whole must show too
-#define CLEAR_FALL 0.5         // of the rise, given back
+#define COVERS 0.5              // of a line's rise, that the whole must show too
+#define CLEAR_FALL 0.5          // of the rise, given back
 #define CLEAR_FALL_S 60.0
-#define CLEAR_FLAT_S 3600.0    // no new height for so long, and for so much of the time it grew
+#define CLEAR_FLAT_S 3600.0 // no new height for so long, and for so much of the time it grew
 #define CLEAR_FLAT_SHARE 0.5
-#define NEW_HEIGHT 0.03        // of the rise
+#define AT_LIMIT 0.97      // of the limit: usage sits at it
+#define HARD_AT_LIMIT 0.95 // of the limit: and little of it is page cache
+#define STUCK_S 600.0      // kernel memory that yields does so in seconds
+#define STUCK_MOVES 0.015  // of itself; what yields falls by more, what still grows, too, sooner or later
+#define STUCK_SHARE 0.1    // of the limit, that kernel memory rose
+#define NEW_HEIGHT 0.03    // of the rise
 
 static const enum mem_line tested[] = {LINE_TOTAL, LINE_TMPFS, LINE_ANON, LINE_SHARED_MEMORY};
 #define TESTED (sizeof(tested) / sizeof(tested[0]))
@@ -36,6 +41,7 @@ void judge_init(struct judge *j)
     trend_init(&j->requests);
     stall_init(&j->stall);
     j->limit = INFINITY;
+    j->stuck_since = NAN;
 }
 
 static void take_requests(struct judge *j, const struct mem_sample *s)
@@ -62,12 +68,20 @@ static void event(struct judge_event *ret, unsigned *n, enum judge_event_kind ki
         ret[(*n)++] = (struct judge_event){kind, t, verdict, cause};
 }
 
-static void raise_growing(struct judge *j, const struct growth *g, enum judge_scale which, struct judge_event *ret, unsigned *n)
+static void raise_growing(struct judge *j, const struct growth *g, enum judge_scale which, bool unyielding,
+                          struct judge_event *ret, unsigned *n)
 {
     double now = j->now.v[LINE_TOTAL];
-    enum mem_cause cause = judge__cause_since(j, which, g->from);
-    j->growing = (struct alarm){.stands = true, .ever = true, .t = j->t, .base = now - g->rise, .top = now, .top_t = j->t, .from = g->from,
-                                .fallen_since = NAN, .cause = cause};
+    enum mem_cause cause = judge__cause_since(j, which, g->from, unyielding);
+    j->growing = (struct alarm){.stands = true,
+                                .ever = true,
+                                .t = j->t,
+                                .base = now - g->rise,
+                                .top = now,
+                                .top_t = j->t,
+                                .from = g->from,
+                                .fallen_since = NAN,
+                                .cause = cause};
     event(ret, n, JUDGE_RAISED, j->t, VERDICT_GROWING, cause);
 }
 
@@ -133,7 +147,29 @@ static bool look_sustained(struct judge *j, struct growth *ret)
     return false;
 }
 
-static void judge_growing(struct judge *j, bool completed[4], struct judge_event *ret, unsigned *n)
+// Kernel memory that nothing explains counts once usage sits at the limit and it neither grows nor yields.
+static bool kernel_is_stuck(struct judge *j, const struct mem_sample *s)
+{
+    double kernel = j->now.v[LINE_KERNEL], usage = (double)mem_get(s, MEM_usage, 0);
+    if (!j->now.known[LINE_KERNEL] || usage < AT_LIMIT * j->limit || j->now.hard < HARD_AT_LIMIT * j->limit) {
+        j->stuck_since = NAN;
+        return false;
+    }
+    if (isnan(j->stuck_since)) {
+        j->stuck_since = j->t;
+        j->stuck_lo = j->stuck_hi = kernel;
+    }
+    j->stuck_lo = fmin(j->stuck_lo, kernel);
+    j->stuck_hi = fmax(j->stuck_hi, kernel);
+    if (j->stuck_hi - j->stuck_lo > STUCK_MOVES * j->stuck_hi)
+        j->stuck_since = NAN;
+    if (!(j->t - j->stuck_since >= STUCK_S))
+        return false;
+    double rise = judge__rise_since(&j->line[LINE_KERNEL], LIFE, 0), counted = judge__rise_since(&j->pinned, LIFE, 0);
+    return rise - counted >= judge__grow(j) && rise >= STUCK_SHARE * j->limit;
+}
+
+static void judge_growing(struct judge *j, const struct mem_sample *s, bool completed[4], struct judge_event *ret, unsigned *n)
 {
     struct growth g;
     if (j->growing.stands) {
@@ -146,25 +182,30 @@ static void judge_growing(struct judge *j, bool completed[4], struct judge_event
         if (look_urgent(j, which, &g)) {
             j->urgent_looks += which == BRIEF ? 1 : URGENT_LOOKS;
             if (j->urgent_looks >= URGENT_LOOKS) {
-                raise_growing(j, &g, which, ret, n);
+                raise_growing(j, &g, which, false, ret, n);
                 return;
             }
         } else if (which == BRIEF) {
             j->urgent_looks = 0;
         }
     }
+    if (kernel_is_stuck(j, s)) {
+        double rise = judge__rise_since(&j->line[LINE_KERNEL], LIFE, 0);
+        raise_growing(j, &(struct growth){.rise = rise}, LIFE, true, ret, n);
+        return;
+    }
     if (!completed[LIFE] || j->t - j->t0 < 0.9 * HORIZON_S)
         return;
     j->sustained_looks = look_sustained(j, &g) ? j->sustained_looks + 1 : 0;
     if (j->sustained_looks >= SUSTAINED_LOOKS && j->t - j->t0 >= HORIZON_S)
-        raise_growing(j, &g, LIFE, ret, n);
+        raise_growing(j, &g, LIFE, false, ret, n);
 }
 
 static void judge_saturated(struct judge *j, const struct mem_sample *s, struct judge_event *ret, unsigned *n)
 {
     int change = stall_push(&j->stall, s);
     if (change > 0) {
-        enum mem_cause cause = j->growing.stands ? j->growing.cause : judge__cause_since(j, LIFE, 0);
+        enum mem_cause cause = j->growing.stands ? j->growing.cause : judge__cause_since(j, LIFE, 0, true);
         j->saturated = (struct alarm){.stands = true, .ever = true, .t = j->t, .cause = cause};
         event(ret, n, JUDGE_RAISED, j->t, VERDICT_SATURATED, cause);
     } else if (change < 0 && j->saturated.stands) {
@@ -208,7 +249,7 @@ unsigned judge_push(struct judge *j, const struct mem_sample *sample, struct jud
         (void)trend_push(&j->requests, x, j->requests_now);
     if (j->now.known[LINE_TOTAL]) {
         track_drop(j, j->now.v[LINE_TOTAL]);
-        judge_growing(j, completed, ret_events, &n);
+        judge_growing(j, &s, completed, ret_events, &n);
     }
     judge_saturated(j, &s, ret_events, &n);
     return n;

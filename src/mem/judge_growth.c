@@ -8,31 +8,44 @@
 #include "mem/judge_fit.h"
 #include "mem/judge_shape.h"
 
-#define POINTS_MIN 24      // fewer say nothing about cycles
-#define CERTAINTY_MIN 4.0  // standard errors; many looks are taken, and residuals of a random walk understate theirs
-#define SWING_RATIO 0.62   // of all else: three periods of a wave fit a slope of 0.45 of its swing at worst
-#define GROW_SHARE 0.75    // of `grow`: the alarm comes before the end
-#define LATE_SHARE 0.4     // the last part of a window, where it must still grow
-#define LATE_SLOPE 0.5     // of the window's slope: a warm-up's last part has less
-#define TRANSIENT_GAIN 0.7 // a warm-up is in the model where it leaves at most this much of the squared error
-#define JUMP_OUTLIER 6.0   // times the usual difference of neighbours
-#define JUMP_SHARE 0.12    // of the rise
-#define JUMPS 3            // more steps than this are a staircase, and that grows
-#define PERIODS_MIN 1.6    // fewer periods in a window and a slope can't be told from a wave
-#define BEFORE_RATIO 0.8   // of what the series swung before the window
+#define POINTS_MIN 24       // fewer say nothing about cycles
+#define CERTAINTY_MIN 4.0   // standard errors; many looks are taken, and residuals of a random walk understate theirs
+#define SWING_RATIO 0.62    // of all else: three periods of a wave fit a slope of 0.45 of its swing at worst
+#define GROW_SHARE 0.75     // of `grow`: the alarm comes before the end
+#define LATE_SHARE 0.4      // the last part of a window, where it must still grow
+#define LATE_SLOPE 0.5      // of the window's slope: a warm-up's last part has less
+#define TRANSIENT_GAIN 0.7  // a warm-up is in the model where it leaves at most this much of the squared error
+#define LIKELIER 4.0        // twice the logarithm of how much likelier a curve that slows down must be than a line
+#define JUMP_OUTLIER 6.0    // times the usual difference of neighbours
+#define JUMP_SHARE 0.12     // of the rise
+#define STEPS_REST 0.4      // of the rise must be left without the steps
+#define STEP_S 330.0        // a new release and its warm-up take this long; traffic that comes and goes takes longer
+#define ALIKE 0.4           // the smallest of a staircase's steps, of the largest
+#define JUMPS 3             // more steps than this are a staircase, and that grows
+#define PERIODS_MIN 2.0     // fewer periods in a window and a slope can't be told from a wave
+#define SLOWS_DOWN 0.8      // of the slope before the window
+#define TRANSIENT_SHARE 0.4 // of what the window rose, where a warm-up is in the model: a leak that counts has more
+#define RATE_ALONE 0.4      // of the squared error that the request rate leaves, requests so far must not leave more
+#define WARM_COUNTS 0.25    // of the rise: a warm-up smaller than this can't make it
+#define THIRD_SLOPE 0.85    // of the middle third's slope; a logarithm's last third has 0.58 of it, a root's 0.77
+#define OVERDONE 1.6        // times what y really rose: more is the work of the other columns
+#define RATES 3             // memory follows the request rate with a lag: the rate as it is, and smoothed twice
+#define NEW_GROUND 0.25     // of the rise, or of the swing before, above all that was there before: less is a return to it
+#define BEFORE_POINTS 12    // fewer before a window say nothing of what was there before it
+#define BEFORE_RATIO 0.8    // of what the series swung before the window
 
-static const double window_starts[] = {0, 0.1, 0.2, 0.3, 0.42, 0.55, 0.67};
+static const double window_starts[] = {0, 0.18, 0.3, 0.42, 0.55, 0.67};
 
 // Columns of one window's model.
 struct model {
-    int m;                       // points
-    double x[TREND_BUCKETS];     // 0 .. 1, or requests scaled so
-    double rate[TREND_BUCKETS];
-    double jump[JUMPS][TREND_BUCKETS];
+    int m;                   // points
+    int before;              // points of life before them
+    double x[TREND_BUCKETS]; // 0 .. 1, or requests scaled so
+    double rate[RATES][TREND_BUCKETS];
     double transient[TREND_BUCKETS];
     double wave[4][TREND_BUCKETS];
-    int jumps, waves;
-    bool has_rate, has_transient;
+    int rates, waves;
+    bool has_transient;
     struct fit fit;
 };
 
@@ -41,10 +54,8 @@ static void assemble(struct model *m)
     struct fit *f = &m->fit;
     f->p = 0;
     f->column[f->p++] = m->x;
-    if (m->has_rate)
-        f->column[f->p++] = m->rate;
-    for (int k = 0; k < m->jumps; k++)
-        f->column[f->p++] = m->jump[k];
+    for (int k = 0; k < m->rates; k++)
+        f->column[f->p++] = m->rate[k];
     if (m->has_transient)
         f->column[f->p++] = m->transient;
     for (int k = 0; k < m->waves; k++)
@@ -57,39 +68,48 @@ static bool solve(struct model *m, const double *y)
     return fit_solve(&m->fit, y, m->m);
 }
 
-// Sharp steps up, the largest first: warm restarts, deployments, caches that are made at once.
-static void add_jumps(struct model *m, const double *y, double rise)
-{
-    int at[JUMPS];
-    m->jumps = judge_shape_jumps(y, m->m, JUMP_OUTLIER, JUMP_SHARE * fabs(rise), JUMPS, at);
-    for (int k = 0; k < m->jumps; k++)
-        for (int i = 0; i < m->m; i++)
-            m->jump[k][i] = i >= at[k] ? 1 : 0;
-}
-
-// The warm-up that explains most, if one explains much: exponential or logarithmic, from the window's start.
+// The warm-up that explains most, if one explains much: exponential, from the start of life.
 static void add_transient(struct model *m, const double *y)
 {
-    static const double exponential[] = {0.03, 0.08, 0.15, 0.25, 0.4}, logarithmic[] = {0.003, 0.01, 0.03, 0.1, 0.25};
-    double without = m->fit.sse, best = TRANSIENT_GAIN * without;
+    static const double tau[] = {0.01, 0.03, 0.08, 0.15, 0.25, 0.4};
+    double best = TRANSIENT_GAIN * m->fit.sse;
     int kind = -1;
     m->has_transient = true;
-    for (int k = 0; k < 10; k++) {
-        for (int i = 0; i < m->m; i++) {
-            double x = (double)i / m->m;
-            m->transient[i] = k < 5 ? -exp(-x / exponential[k]) : log1p(x / logarithmic[k - 5]);
-        }
+    for (int k = 0; k < 6; k++) {
+        for (int i = 0; i < m->m; i++)
+            m->transient[i] = -exp(-(double)(m->before + i) / (m->before + m->m) / tau[k]);
         if (solve(m, y) && m->fit.sse < best && m->fit.beta[m->fit.p - 1] > 0) {
             best = m->fit.sse;
             kind = k;
         }
     }
     m->has_transient = kind >= 0;
-    for (int i = 0; i < m->m && kind >= 0; i++) {
-        double x = (double)i / m->m;
-        m->transient[i] = kind < 5 ? -exp(-x / exponential[kind]) : log1p(x / logarithmic[kind - 5]);
-    }
+    for (int i = 0; i < m->m && kind >= 0; i++)
+        m->transient[i] = -exp(-(double)(m->before + i) / (m->before + m->m) / tau[kind]);
     (void)solve(m, y);
+}
+
+// Whether a curve that slows down all along explains y better than a line, and about as well as a line and a warm-up: logarithms,
+// roots, exponentials.
+static bool only_slows_down(struct model *m, const double *y, double line_sse)
+{
+    static const double power[] = {0.3, 0.5, 0.65}, logarithmic[] = {0.001, 0.01, 0.05, 0.2}, exponential[] = {0.3, 0.6};
+    struct fit f = {.p = m->fit.p - m->has_transient};
+    // A likelihood ratio, with as many points as independent ones would be.
+    double curve[TREND_BUCKETS], margin = exp(LIKELIER * fit_inflation(m->fit.residual, m->m) / m->m);
+    double best = line_sse / margin < m->fit.sse * margin ? line_sse / margin : m->fit.sse * margin;
+    for (int k = 1; k <= m->rates; k++)
+        f.column[k] = m->rate[k - 1];
+    f.column[0] = curve;
+    for (int k = 0; k < 9; k++) {
+        for (int i = 0; i < m->m; i++) {
+            double x = (double)(m->before + i + 1) / (m->before + m->m);
+            curve[i] = k < 3 ? pow(x, power[k]) : k < 7 ? log1p(x / logarithmic[k - 3]) : -exp(-x / exponential[k - 7]);
+        }
+        if (fit_solve(&f, y, m->m) && f.sse <= best)
+            return true;
+    }
+    return false;
 }
 
 // False where there is a wave too long for this window.
@@ -107,7 +127,7 @@ static bool add_wave(struct model *m, const double *y)
         m->wave[2][i] = sin(2 * angle);
         m->wave[3][i] = cos(2 * angle);
     }
-    m->waves = period >= 6 ? 4 : 2;
+    m->waves = period >= 6 && m->m >= 12 * (m->fit.p + 4) / 2 ? 4 : 2;
     if (solve(m, y))
         return true;
     m->waves = 0;
@@ -144,19 +164,31 @@ static double quantile_of(const double *v, int n, double q)
     return trend_quantile(copy, n, q);
 }
 
-// A window that does not begin at the start of life must rise above what was there before, faster than before.
-static bool outgrows(const double *y, int start, int n, const double *clean, double rise)
+// The very start of life is warm-up.
+static int skip_of(int start)
 {
-    int quarter = (n - start) / 4, skip = start > 40 ? start / 10 : 0; // the very start of life is warm-up
+    return start > 40 ? start / 10 : 0;
+}
+
+// The end must be above all that was there before, and above how the window began; a window that is not the whole of life must
+// rise more than life swung before it, and not slower than it rose before: else it is the tail of a warm-up.
+static bool outgrows(const struct growth_series *s, const double *y, int start, double rise)
+{
+    int n = s->n, m = n - start, quarter = m / 4, skip = skip_of(start);
     double late = quantile_of(y + n - quarter, quarter, 0.25);
-    double early = quantile_of(y + start, quarter, 0.5);
-    double before = start - skip >= 8 ? quantile_of(y + skip, start - skip, 0.75) : early;
-    (void)clean;
-    if (late <= (before > early ? before : early))
+    double real = (quantile_of(y + n - quarter, quarter, 0.5) - quantile_of(y + start, quarter, 0.5)) / 0.75;
+    if (rise > OVERDONE * real)
         return false;
-    if (start - skip < 8)
+    if (late <= quantile_of(y + start, quarter, 0.9))
+        return false;
+    if (start - skip < BEFORE_POINTS)
         return true;
-    return rise >= BEFORE_RATIO * fit_swing(y + skip, start - skip);
+    double top = quantile_of(y + skip, start - skip, 0.98), swing = fit_swing(y + skip, start - skip);
+    double new_ground = quantile_of(y + n - quarter, quarter, 0.5) - top;
+    if (late <= top || new_ground < NEW_GROUND * (rise > swing ? rise : swing) || rise < BEFORE_RATIO * swing)
+        return false;
+    int before = m / 2 < start - skip ? m / 2 : start - skip;
+    return rise / (s->x[n - 1] - s->x[start]) >= SLOWS_DOWN * slope_of(s->x + start - before, y + start - before, before);
 }
 
 static bool requests_vary(const struct growth_series *s, int start)
@@ -171,39 +203,103 @@ static bool requests_vary(const struct growth_series *s, int start)
     return mean > 0 && square / m - mean * mean > 0.03 * 0.03 * mean * mean;
 }
 
+static void add_rates(struct model *m, const struct growth_series *s, int start)
+{
+    static const double keep_s[RATES] = {0, 120, 600};
+    m->rates = RATES;
+    for (int k = 0; k < RATES; k++) {
+        double smooth = s->rate[0];
+        for (int i = 0; i < s->n; i++) {
+            double dt = i ? s->x[i] - s->x[i - 1] : 0;
+            smooth += (s->rate[i] - smooth) * (keep_s[k] > 0 ? 1 - exp(-dt / keep_s[k]) : 1);
+            if (i >= start)
+                m->rate[k][i - start] = smooth;
+        }
+    }
+}
+
+// Whether the request rate alone explains y nearly as well as together with the number of requests.
+static bool rate_explains(const struct model *m, const double *y)
+{
+    struct fit f = {.p = m->rates};
+    for (int k = 0; k < m->rates; k++)
+        f.column[k] = m->rate[k];
+    return fit_solve(&f, y, m->m) && m->fit.sse > RATE_ALONE * f.sse;
+}
+
+// Whether the last third rises less than the one before: the tail of a warm-up that the exponential did not catch.
+static bool slows_down_late(const struct model *m, const double *clean)
+{
+    double with_warmup[TREND_BUCKETS];
+    int third = m->m / 3, at = m->fit.p - m->waves - 1;
+    for (int i = 0; i < m->m; i++)
+        with_warmup[i] = clean[i] + m->fit.beta[at] * m->transient[i];
+    double middle = slope_of(m->x + third, with_warmup + third, third);
+    return slope_of(m->x + 2 * third, with_warmup + 2 * third, m->m - 2 * third) < THIRD_SLOPE * middle;
+}
+
+// The model is solved for y, with nothing but the slope and the request rate in it. `raw` is y before steps were taken out.
+static bool model_grows(struct model *m, const struct growth_series *s, const double *y, const double *raw, int start,
+                        double grow, struct growth *ret)
+{
+    if (start - skip_of(start) < BEFORE_POINTS) {
+        double line_sse = m->fit.sse;
+        add_transient(m, y);
+        if (only_slows_down(m, y, line_sse))
+            return false;
+    }
+    if (!add_wave(m, y))
+        return false;
+    double clean[TREND_BUCKETS], other[TREND_BUCKETS];
+    take_apart(m, y, clean, other);
+    double rise = m->fit.beta[0], swing = fit_swing(other, m->m);
+    double variance = m->fit.sse / (m->m - m->fit.p) * fit_inflation(m->fit.residual, m->m);
+    double error = sqrt(variance * m->fit.inverse00);
+    double warm = m->has_transient ? m->fit.beta[m->fit.p - m->waves - 1] * (m->transient[m->m - 1] - m->transient[0]) : 0;
+    *ret = (struct growth){s->x[start], s->x[s->n - 1], rise, swing, error > 0 ? rise / error : 1e3, m->rates > 0};
+    if (warm > WARM_COUNTS * rise && slows_down_late(m, clean))
+        return false;
+    int late = (int)(m->m * (1 - LATE_SHARE));
+    double late_slope = slope_of(m->x + late, clean + late, m->m - late);
+    return rise >= GROW_SHARE * grow && rise >= SWING_RATIO * swing && ret->certainty >= CERTAINTY_MIN &&
+           rise >= TRANSIENT_SHARE * (rise + warm) && late_slope >= LATE_SLOPE * rise && outgrows(s, raw - start, start, rise);
+}
+
+// The points that a step may take.
+static int step_points(const struct growth_series *s)
+{
+    double points = STEP_S * (s->n - 1) / (s->x[s->n - 1] - s->x[0]);
+    return points < 2 ? 2 : points < 7 ? (int)points : 7;
+}
+
 static bool window_grows(const struct growth_series *s, const double *y, int start, double grow, struct growth *ret)
 {
-    struct model m = {.m = s->n - start};
+    struct model m = {.m = s->n - start, .before = start};
     double span = s->x[s->n - 1] - s->x[start];
     bool by_requests = s->rate && s->done && s->done[s->n - 1] > s->done[start] && requests_vary(s, start);
     for (int i = 0; i < m.m; i++) {
         m.x[i] = by_requests ? (s->done[start + i] - s->done[start]) / (s->done[s->n - 1] - s->done[start])
                              : (s->x[start + i] - s->x[start]) / span;
-        if (by_requests)
-            m.rate[i] = s->rate[start + i];
     }
-    m.has_rate = by_requests;
+    if (by_requests)
+        add_rates(&m, s, start);
     y += start;
     if (!solve(&m, y) || m.fit.beta[0] < 0.3 * grow)
         return false;
-    add_jumps(&m, y, m.fit.beta[0]);
-    if (!solve(&m, y) || m.fit.beta[0] < 0.3 * grow)
+    if (m.rates && rate_explains(&m, y))
         return false;
-    add_transient(&m, y);
-    if (!add_wave(&m, y))
+    double flat[TREND_BUCKETS], expected[TREND_BUCKETS], sizes[JUMPS + 1], whole = m.fit.beta[0];
+    memcpy(flat, y, sizeof(double) * (unsigned)m.m);
+    for (int i = 0; i < m.m; i++)
+        expected[i] = by_requests ? whole * m.x[i] : 0; // what comes with many requests is no step
+    int jumps = judge_shape_excise(flat, expected, m.m, start ? 0 : m.m / 8, step_points(s), JUMP_OUTLIER, JUMP_SHARE * whole,
+                                   JUMPS + 1, sizes);
+    if (jumps == 0 || (jumps > JUMPS && sizes[JUMPS] >= ALIKE * sizes[0])) // none, or a staircase
+        return model_grows(&m, s, y, y, start, grow, ret);
+    struct model stepped = m;
+    if (!solve(&stepped, flat) || stepped.fit.beta[0] < STEPS_REST * whole) // steps, and little else
         return false;
-    double clean[TREND_BUCKETS], other[TREND_BUCKETS];
-    take_apart(&m, y, clean, other);
-    double rise = m.fit.beta[0], swing = fit_swing(other, m.m);
-    double variance = m.fit.sse / (m.m - m.fit.p) * fit_inflation(m.fit.residual, m.m);
-    double error = sqrt(variance * m.fit.inverse00);
-    *ret = (struct growth){s->x[start], s->x[s->n - 1], rise, swing, error > 0 ? rise / error : 1e3, by_requests};
-    if (rise < GROW_SHARE * grow || rise < SWING_RATIO * swing || ret->certainty < CERTAINTY_MIN)
-        return false;
-    int late = (int)(m.m * (1 - LATE_SHARE));
-    if (slope_of(m.x + late, clean + late, m.m - late) < LATE_SLOPE * rise)
-        return false;
-    return outgrows(y - start, start, s->n, clean, rise);
+    return model_grows(&stepped, s, flat, y, start, grow, ret) || model_grows(&m, s, y, y, start, grow, ret);
 }
 
 bool growth_sustained(const struct growth_series *s, double grow, struct growth *ret)
@@ -231,10 +327,11 @@ bool growth_sustained(const struct growth_series *s, double grow, struct growth 
 // below these. Measured: the incidents meet it 30 to 60 s after the first row allows it.
 static const struct {
     double left_s, eaten;
-} hurry[] = {{120, 0.60}, {300, 0.75}, {600, 0.85}};
-#define STRAIGHT 0.10     // standard deviation around the line, of the rise
-#define STEADY_SLOPE 0.75 // the second half's slope, of the first half's: a warm-up slows down
-#define COMES_BACK 3.0    // the rise, in drops that were seen before
+} hurry[] = {{120, 0.66}, {300, 0.75}, {600, 0.85}};
+#define STRAIGHT 0.10      // standard deviation around the line, of the rise
+#define STRAIGHT_SLOW 0.05 // where there is time to be sure: a random walk is seldom as straight
+#define STEADY_SLOPE 0.75  // the second half's slope, of the first half's: a warm-up slows down
+#define COMES_BACK 3.0     // the rise, in drops that were seen before
 #define URGENT_POINTS 16
 
 bool growth_urgent(const struct growth_series *s, double grow, double ceiling, double drop, struct growth *ret)
@@ -253,7 +350,8 @@ bool growth_urgent(const struct growth_series *s, double grow, double ceiling, d
         bool due = false;
         for (unsigned i = 0; i < sizeof(hurry) / sizeof(hurry[0]); i++)
             due = due || (left <= hurry[i].left_s && eaten >= hurry[i].eaten);
-        if (due && ceiling > begin && rise >= 2 * grow && sqrt(f.sse / m) <= STRAIGHT * rise && rise >= COMES_BACK * drop &&
+        if (due && ceiling > begin && rise >= 2 * grow &&
+            sqrt(f.sse / m) <= (x[1] - x[0] > 4 ? STRAIGHT_SLOW : STRAIGHT) * rise && rise >= COMES_BACK * drop &&
             slope_of(x + m / 2, y + m / 2, m - m / 2) >= STEADY_SLOPE * slope_of(x, y, m / 2)) {
             *ret = (struct growth){x[0], x[m - 1], rise, 0, 0, false};
             return true;

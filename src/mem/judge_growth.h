@@ -19,8 +19,8 @@ struct growth {
     bool per_request; // explained by requests rather than by time
 };
 
-// Growth that goes on till now: a straight or bending-up rise of at least `grow` bytes that no wave, sawtooth, warm-up, step, random
-// walk or request rate accounts for. *ret is filled where true.
+// Growth that goes on till now: a straight or bending-up rise of at least `grow` bytes that no wave, sawtooth, warm-up, step,
+// random walk or request rate accounts for. *ret is filled where true.
 bool growth_sustained(const struct growth_series *s, double grow, struct growth *ret);
 
 // Growth that meets the ceiling soon: straight over the latest points, most of the headroom it began with eaten.

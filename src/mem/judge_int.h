@@ -25,6 +25,7 @@ struct judge {
     double requests_offset, requests_last, requests_now;
     double peak, trough, drop, drop_t; // the largest fall from a top so far
     unsigned urgent_looks, sustained_looks;
+    double stuck_since, stuck_lo, stuck_hi; // kernel memory that does not move at the limit; NaN: not so
     struct stall stall;
     struct alarm growing, saturated;
 };
@@ -38,8 +39,10 @@ struct judge_series {
     struct growth_series s;
 };
 
-double judge__grow(const struct judge *j);                       // a rise that counts
-double judge__ceiling(const struct judge *j, bool optimistic);   // where growth ends: the limit minus the file pages the server needs
+double judge__grow(const struct judge *j); // a rise that counts
+double judge__ceiling(const struct judge *j,
+                      bool optimistic); // where growth ends: the limit minus the file pages the server needs
 void judge__view(const struct judge *j, const struct trend *line, enum judge_scale scale, bool open, struct judge_series *ret);
 double judge__rise_since(const struct trend *line, enum judge_scale scale, double from); // to the end; NaN: not known
-enum mem_cause judge__cause_since(const struct judge *j, enum judge_scale scale, double from);
+// `unyielding`: usage sits at the limit, so that all kernel memory counts.
+enum mem_cause judge__cause_since(const struct judge *j, enum judge_scale scale, double from, bool unyielding);

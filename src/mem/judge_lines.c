@@ -4,12 +4,12 @@
 
 #include <math.h>
 
-#define ABSURD (INT64_C(1) << 53)   // bytes, counts: nothing real is larger, and sums of these stay exact
-#define INODE_BYTES 950             // kernel memory of an empty tmpfs file, measured
-#define THREAD_BYTES (16 << 10)     // a kernel stack
-#define TMPFS_SLACK (4 << 20)       // statvfs and memory.stat are read at different instants
-#define CAUSE_SHARE 0.35            // of the whole's rise, at least, to be named its cause
-#define DELETED_SHARE 0.5           // of the files' rise
+#define ABSURD (INT64_C(1) << 53) // bytes, counts: nothing real is larger, and sums of these stay exact
+#define INODE_BYTES 950           // kernel memory of an empty tmpfs file, measured
+#define THREAD_BYTES (16 << 10)   // a kernel stack
+#define TMPFS_SLACK (4 << 20)     // statvfs and memory.stat are read at different instants
+#define CAUSE_SHARE 0.35          // of the whole's rise, at least, to be named its cause
+#define DELETED_SHARE 0.5         // of the files' rise
 
 void judge_lines_clean(const struct mem_sample *s, struct mem_sample *ret)
 {
@@ -124,8 +124,12 @@ enum mem_cause judge_lines_cause(const double rise[LINE_N], double pinned_rise, 
     static const struct {
         enum mem_line line;
         enum mem_cause cause;
-    } named[] = {{LINE_TMPFS, CAUSE_TMPFS},       {LINE_DELETED_FILES, CAUSE_DELETED_FILES}, {LINE_SHARED_MEMORY, CAUSE_SHARED_MEMORY},
-                 {LINE_PHP_HEAP, CAUSE_PHP_HEAP}, {LINE_NATIVE, CAUSE_NATIVE},               {LINE_GO_HEAP, CAUSE_GO_HEAP}};
+    } named[] = {{LINE_TMPFS, CAUSE_TMPFS},
+                 {LINE_DELETED_FILES, CAUSE_DELETED_FILES},
+                 {LINE_SHARED_MEMORY, CAUSE_SHARED_MEMORY},
+                 {LINE_PHP_HEAP, CAUSE_PHP_HEAP},
+                 {LINE_NATIVE, CAUSE_NATIVE},
+                 {LINE_GO_HEAP, CAUSE_GO_HEAP}};
     enum mem_cause cause = CAUSE_UNKNOWN;
     double most = 0, split = 0;
     for (unsigned i = 0; i < sizeof(named) / sizeof(named[0]); i++) {

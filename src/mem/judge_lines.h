@@ -5,7 +5,8 @@
 #include "mem/verdict.h"
 
 // What a sample says of each line. LINE_TOTAL is what counts as growth: mem_hard() without the kernel memory that nothing counted
-// explains (the kernel takes dentries and inodes of files on disk back at the limit). A line that the sample can't tell is not known.
+// explains (the kernel takes dentries and inodes of files on disk back at the limit). A line that the sample can't tell is not
+// known.
 struct line_values {
     bool known[LINE_N];
     double v[LINE_N];

@@ -98,10 +98,10 @@ void judge_report(const struct judge *j, struct judge_report *ret)
         total->verdict = VERDICT_SATURATED;
     ret->verdict = total->verdict;
     ret->bytes_per_min = total->bytes_per_min;
-    ret->cause = j->saturated.stands                  ? j->saturated.cause
-                 : j->growing.stands                  ? j->growing.cause
-                 : ret->verdict == VERDICT_GROWING    ? judge__cause_since(j, LIFE, 0)
-                                                      : CAUSE_NONE;
+    ret->cause = j->saturated.stands               ? j->saturated.cause
+                 : j->growing.stands               ? j->growing.cause
+                 : ret->verdict == VERDICT_GROWING ? judge__cause_since(j, LIFE, 0, false)
+                                                   : CAUSE_NONE;
     ret->alarm[VERDICT_GROWING] = j->growing.stands;
     ret->alarm[VERDICT_SATURATED] = j->saturated.stands;
     report_stall(j, ret);

@@ -7,10 +7,10 @@
 
 #include "mem/judge_fit.h"
 
-#define FALL_SHARE 0.35   // of the range: a fall that counts for a cycle
-#define FALLS_CYCLIC 2    // falls that make a cycle
-#define STEP_REST 0.35    // of the range that may be left when the steps are taken out
-#define LEVELLED 0.25     // of the rise, in the last quarter, is the most a warm-up still does
+#define FALL_SHARE 0.35 // of the range: a fall that counts for a cycle
+#define FALLS_CYCLIC 2  // falls that make a cycle
+#define STEP_REST 0.35  // of the range that may be left when the steps are taken out
+#define LEVELLED 0.25   // of the rise, in the last quarter, is the most a warm-up still does
 #define STEPS 3
 
 static double middle3(double a, double b, double c)
@@ -42,6 +42,58 @@ int judge_shape_jumps(const double *y, int n, double outlier, double least, int 
         if (best < 0)
             break;
         ret_at[found++] = best;
+    }
+    return found;
+}
+
+// Median of up to 8 points from i in the direction `step`, within [0, n).
+static double level_at(const double *y, int n, int i, int step)
+{
+    double v[8];
+    int k = 0;
+    for (; k < 8 && i >= 0 && i < n; i += step)
+        v[k++] = y[i];
+    return k ? trend_quantile(v, k, 0.5) : 0;
+}
+
+static double low_after(const double *y, int n, int i)
+{
+    double v[TREND_BUCKETS];
+    memcpy(v, y + i, sizeof(double) * (unsigned)(n - i));
+    return trend_quantile(v, n - i, 0.15);
+}
+
+int judge_shape_excise(double *y, const double *expected, int n, int from, int gap, double outlier, double least, int max,
+                       double *ret_sizes)
+{
+    static const int gaps[] = {1, 2, 3, 5, 7};
+    double size[TREND_BUCKETS];
+    int found = 0;
+    for (; found < max; found++) {
+        int best = -1, best_gap = 0;
+        double best_jump = least > 0 ? least : 0;
+        for (unsigned k = 0; k < sizeof(gaps) / sizeof(gaps[0]) && gaps[k] <= gap && gaps[k] * 8 <= n; k++) {
+            int g = gaps[k];
+            for (int i = 0; i + g < n; i++)
+                size[i] = fabs(y[i + g] - y[i] - expected[i + g] + expected[i]);
+            double usual = trend_quantile(size, n - g, 0.5);
+            for (int i = from; i + g < n; i++) {
+                double jump = y[i + g] - y[i] - expected[i + g] + expected[i];
+                if (jump <= outlier * usual || jump <= 1.1 * best_jump)
+                    continue;
+                // A spike, or a wave's rise, does not last.
+                if (level_at(y, n, i + g, 1) - level_at(y, n, i, -1) < 0.6 * jump || low_after(y, n, i + g) < y[i] + 0.5 * jump)
+                    continue;
+                best = i;
+                best_gap = g;
+                best_jump = jump;
+            }
+        }
+        if (best < 0)
+            break;
+        ret_sizes[found] = best_jump;
+        for (int i = best + 1; i < n; i++)
+            y[i] = i < best + best_gap ? y[best] : y[i] - best_jump;
     }
     return found;
 }

@@ -5,9 +5,9 @@
 #include <math.h>
 
 #define MIB (1024.0 * 1024.0)
-#define GROW_MIN (8 * MIB)     // a rise that counts: this much,
-#define GROW_LIMIT_SHARE 0.02  // and this share of the limit
-#define HOT_GUESS 0.05         // of the limit, where nothing tells what file pages the server needs
+#define GROW_MIN (8 * MIB)    // a rise that counts: this much,
+#define GROW_LIMIT_SHARE 0.02 // and this share of the limit
+#define HOT_GUESS 0.05        // of the limit, where nothing tells what file pages the server needs
 
 double judge__grow(const struct judge *j)
 {
@@ -25,7 +25,6 @@ double judge__ceiling(const struct judge *j, bool optimistic)
         hot = optimistic ? 0 : HOT_GUESS * j->limit;
     return j->limit - (hot < j->limit / 3 ? hot : j->limit / 3);
 }
-
 
 static const struct trend_ring *scale(const struct trend *t, enum judge_scale which)
 {
@@ -56,7 +55,7 @@ double judge__rise_since(const struct trend *line, enum judge_scale which, doubl
     struct trend_view v;
     trend_ring_view(scale(line, which), true, &v);
     int start = 0;
-    while (start < v.n && v.x[start] + v.width / 2 <= from)
+    while (start < v.n && v.x[start] < from)
         start++;
     int m = v.n - start, end = m / 8 + 1;
     if (m < 2)
@@ -69,11 +68,14 @@ double judge__rise_since(const struct trend *line, enum judge_scale which, doubl
     return b - a;
 }
 
-enum mem_cause judge__cause_since(const struct judge *j, enum judge_scale which, double from)
+enum mem_cause judge__cause_since(const struct judge *j, enum judge_scale which, double from, bool unyielding)
 {
     double rise[LINE_N];
     for (int i = 0; i < LINE_N; i++)
         rise[i] = j->fed[i] ? judge__rise_since(&j->line[i], which, from) : NAN;
-    double pinned = judge__rise_since(&j->pinned, which, from);
+    // In a stall, or on the way to it, kernel memory has had its chance to be taken back.
+    double pinned = judge__rise_since(&j->pinned, which, from), kernel = rise[LINE_KERNEL];
+    if (unyielding && kernel > pinned)
+        pinned = kernel;
     return judge_lines_cause(rise, isnan(pinned) ? 0 : pinned, j->now.anon_is_split);
 }

@@ -34,7 +34,7 @@ void stall_init(struct stall *s)
 static double rate(struct stall *s, const struct mem_sample *sample, enum mem_field field, int bit, int64_t *last, double dt)
 {
     if (!mem_known(sample, field)) {
-        s->had &= (uint8_t)~(1u << bit);
+        s->had &= (uint8_t) ~(1u << bit);
         return -1;
     }
     int64_t now = sample->v[field], before = *last;
@@ -75,7 +75,8 @@ static bool storms(struct stall *s, const struct mem_sample *m, double dt)
     double major = rate(s, m, MEM_pgmajfault, 1, &s->pgmajfault, dt);
     double events = rate(s, m, MEM_events_max, 2, &s->events, dt);
     double psi = rate(s, m, MEM_psi_full, 3, &s->psi_full, dt) / 1e6;
-    double limit = mem_known(m, MEM_limit) && m->v[MEM_limit] > 0 && m->v[MEM_limit] < MEM_UNLIMITED ? (double)m->v[MEM_limit] : 0;
+    double limit =
+        mem_known(m, MEM_limit) && m->v[MEM_limit] > 0 && m->v[MEM_limit] < MEM_UNLIMITED ? (double)m->v[MEM_limit] : 0;
     double file = mem_known(m, MEM_inactive_file) && mem_known(m, MEM_active_file)
                       ? (double)m->v[MEM_inactive_file] + (double)m->v[MEM_active_file]
                       : -1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stall: memory is full of what the kernel can't drop, and it drops the programs' own text again and again. Nothing is
-// killed, every request hangs. Told from the counters of one sample after another; PSI helps where it is there, and is never needed.
+// killed, every request hangs. Told from the counters of one sample after another; PSI helps where it is there, and is never
+// needed.
 #pragma once
 #include "mem/sample.h"
 
@@ -8,7 +9,7 @@ struct stall {
     bool begun;
     double t; // of the last sample taken
     int64_t refault_file, pgmajfault, events, psi_full, oom_kill;
-    uint8_t had; // which of the counters above were known, bit by position
+    uint8_t had;                    // which of the counters above were known, bit by position
     double storm_since, calm_since; // of the present stretch; NaN: not in one
     unsigned storm_samples;
     bool saturated;

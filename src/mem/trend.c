@@ -28,6 +28,7 @@ static void merge(struct trend_bucket *a, const struct trend_bucket *b)
         return;
     }
     a->sum += b->sum;
+    a->sum_x += b->sum_x;
     a->n += b->n;
     a->min = b->min < a->min ? b->min : a->min;
     a->max = b->max > a->max ? b->max : a->max;
@@ -75,7 +76,7 @@ bool trend_ring_push(struct trend_ring *r, double x, double value)
     if (r->last - r->first >= TREND_BUCKETS)
         r->first = r->last - TREND_BUCKETS + 1;
     r->last_x = x;
-    merge(at(r, i), &(struct trend_bucket){.sum = value, .min = value, .max = value, .n = 1});
+    merge(at(r, i), &(struct trend_bucket){.sum = value, .sum_x = x - r->origin, .min = value, .max = value, .n = 1});
     return completed;
 }
 
@@ -88,7 +89,7 @@ void trend_ring_view(const struct trend_ring *r, bool open, struct trend_view *r
         const struct trend_bucket *b = &r->bucket[i % TREND_BUCKETS];
         if (!b->n)
             continue;
-        ret->x[ret->n] = r->origin + ((double)i + 0.5) * r->width;
+        ret->x[ret->n] = r->origin + b->sum_x / b->n;
         ret->mean[ret->n] = b->sum / b->n;
         ret->min[ret->n] = b->min;
         ret->max[ret->n++] = b->max;

@@ -11,7 +11,7 @@
 #define TREND_BUCKETS 128
 
 struct trend_bucket {
-    double sum, min, max;
+    double sum, sum_x, min, max; // sum_x: of x minus the ring's origin
     uint32_t n;
 };
 
@@ -33,7 +33,7 @@ bool trend_ring_push(struct trend_ring *r, double x, double value);
 struct trend_view {
     int n;
     double width;
-    double x[TREND_BUCKETS]; // the middles
+    double x[TREND_BUCKETS]; // means of what was pushed
     double mean[TREND_BUCKETS], min[TREND_BUCKETS], max[TREND_BUCKETS];
 };
 void trend_ring_view(const struct trend_ring *r, bool open, struct trend_view *ret);
