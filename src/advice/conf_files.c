@@ -33,7 +33,7 @@ static int open_beneath(int root, const char *path, int flags)
 char *conf_read(int root, const char *path, size_t *ret_n)
 {
     struct stat st;
-    size_t n = 0;
+    size_t n = 0, size;
     int fd = open_beneath(root, path, O_RDONLY);
 
     if (fd < 0)
@@ -41,9 +41,10 @@ char *conf_read(int root, const char *path, size_t *ret_n)
     char *text = NULL;
     errno = EINVAL;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= CONF_FILE_MAX)
-        text = malloc(CONF_FILE_MAX + 1);
-    while (text && n < CONF_FILE_MAX) {
-        ssize_t got = read(fd, text + n, CONF_FILE_MAX - n);
+        text = malloc((size_t)st.st_size + 1);
+    size = text ? (size_t)st.st_size : 0;
+    while (n < size) {
+        ssize_t got = read(fd, text + n, size - n);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
