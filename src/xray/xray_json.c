@@ -246,9 +246,10 @@ static void set_lists(json_t *o, const struct xray_view *v)
         json_array_append_new(v->see.segments->s[i].kind == SEGMENT_DELETED ? deleted : segments,
                               segment(&v->see.segments->s[i]));
     for (int i = 0; i < v->n_files; i++)
-        json_array_append_new(files,
-                              json_pack("{s:o,s:o,s:I,s:o}", "directory", text(v->files_dir), "path", text(v->files[i].path),
-                                        "bytes", (json_int_t)v->files[i].bytes, "age_s", number(v->files[i].age_s)));
+        json_array_append_new(files, json_pack("{s:o,s:o,s:I,s:o,s:o}", "directory", text(v->files_dir), "path",
+                                               text(v->files[i].path), "bytes", (json_int_t)v->files[i].bytes, "age_s",
+                                               number(v->files[i].age_s > 0 ? v->files[i].age_s : 0), "growth_bytes_per_min",
+                                               json_integer(v->files[i].growth_per_min)));
     set(o, "processes", procs);
     set(o, "mounts", mounts);
     set(o, "directories", dirs);

@@ -423,7 +423,10 @@ static void fill_directories(struct xray_look *l)
     const struct eye_dir *d = v->n_fast ? &v->fast[0] : v->n_big ? &v->big[0] : NULL;
     if (!d || d->files > FILES_SEEN) // of so many, no single one says anything
         return;
-    n = eye_files(l->eye, d->id, SCAN_BY_BYTES, VIEW_FILES, v->files);
+    n = v->n_fast ? eye_files(l->eye, d->id, SCAN_BY_GROWTH, VIEW_FILES, v->files) : 0;
+    v->files_grow = n > 0 && v->files[0].growth_per_min > d->growth_per_min / 4;
+    if (!v->files_grow)
+        n = eye_files(l->eye, d->id, SCAN_BY_BYTES, VIEW_FILES, v->files);
     v->n_files = n > 0 ? n : 0;
     snprintf(v->files_dir, sizeof v->files_dir, "%.*s", (int)sizeof v->files_dir - 1, d->path);
 }

@@ -379,7 +379,7 @@ static void draw_dir(struct buf *b, const struct screen *s, const struct xray_vi
     draw_right(b, s, INK_PLAIN, human_bytes(d->bytes, text), at);
     draw_growth(b, s, d->growth_per_min != INT64_MIN, (double)d->growth_per_min, d->growth_from_ages, at + bar + 14);
     draw_to(b, s, at + bar + 16);
-    draw(b, s, INK_DIM, "%lld files", (long long)d->files);
+    draw(b, s, INK_DIM, d->files == 1 ? "%lld file" : "%lld files", (long long)d->files);
     if (m && is_wide(s))
         draw(b, s, INK_DIM, ", %s", mount_kind_name(m->kind));
     end_line(b);
@@ -406,13 +406,15 @@ void xray_text_directories(struct buf *b, const struct screen *s, const struct x
         }
     }
     if (v->n_files && max > 4) {
-        draw(b, s, INK_DIM, "  biggest files of ");
-        draw_foreign(b, s, INK_DIM, v->files_dir, s->columns - 20);
+        draw(b, s, INK_DIM, v->files_grow ? "  fastest growing files of " : "  biggest files of ");
+        draw_foreign(b, s, INK_DIM, v->files_dir, s->columns - 28);
         end_line(b);
         for (int i = 0; i < v->n_files && i < 3; i++) {
             draw(b, s, INK_PLAIN, "    ");
             draw_foreign(b, s, INK_PLAIN, v->files[i].path, bytes_column(s) - 16);
             draw_right(b, s, INK_PLAIN, human_bytes(v->files[i].bytes, text), bytes_column(s));
+            if (v->files_grow)
+                draw_growth(b, s, true, (double)v->files[i].growth_per_min, true, bytes_column(s) + bar_columns(s) + 14);
             if (v->files[i].age_s < 1)
                 draw(b, s, INK_DIM, "  written just now\n");
             else

@@ -40,6 +40,7 @@ struct xray_view {
     int n_big, n_fast;
     struct scan_file files[VIEW_FILES]; // the biggest of the directory that grows most, else of the biggest
     int n_files;
+    bool files_grow; // a few files make up the growth: they are the fastest growing instead
     char files_dir[SIGNATURE_PATH];
     struct scan_progress walk;
 
