@@ -108,8 +108,15 @@ void conf_read_apache(const struct conf_view *v, struct php_values *p, struct se
 
     *a.pool = (struct conf_pool){.name = "apache"};
     c->n_pools = 1;
-    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
-        conf_each_file(v->root, patterns[i], read_file, &a);
+    struct str named = conf_arg(v, "-f", NULL);
+    char path[256];
+    if (named.n && named.n < sizeof path && named.p[0] == '/') {
+        snprintf(path, sizeof path, "%.*s", STR_ARG(named));
+        read_file(&a, path);
+    } else {
+        for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
+            conf_each_file(v->root, patterns[i], read_file, &a);
+    }
     a.pool->status_listen[0] = '\0'; // was room for names
     a.pool->max_children = c->max_children;
     a.pool->max_requests = c->max_requests;

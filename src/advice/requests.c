@@ -371,10 +371,10 @@ static int finish(struct requests *r, struct requests_answer *ret)
 
     if (rc < 0)
         return rc;
-    if (a.source == REQUESTS_FPM || a.source == REQUESTS_APACHE) {
-        r->asked++;
-        a.total = a.total > r->asked ? a.total - r->asked : 0;
-    }
+    // php-fpm counts a question when it comes, Apache when it has been answered.
+    int64_t counted = a.source == REQUESTS_FPM ? r->asked + 1 : a.source == REQUESTS_APACHE ? r->asked : 0;
+    a.total = a.total > counted ? a.total - counted : 0;
+    r->asked++;
     *ret = a;
     return 0;
 }

@@ -275,6 +275,13 @@ T(apache_is_read_with_the_version_of_its_module)
     file("/etc/apache2/sites-enabled/a.conf", "<VirtualHost *:80>\n php_admin_value memory_limit \"400M\"\n</VirtualHost>\n");
     look();
     is(&conf.memory_limit, 400 * MIB, "/etc/apache2/sites-enabled/a.conf:2");
+    // A file named by the one who started it stands for all.
+    WORDS("cmdline", "/usr/sbin/apache2\0-f\0/srv/my.conf\0-DFOREGROUND");
+    file("/srv/my.conf", "MaxRequestWorkers 4\n");
+    look();
+    is(&conf.max_children, 4, "/srv/my.conf:1");
+    assert_string_equal(conf.pool[0].status_path, "");
+    is(&conf.memory_limit, 96 * MIB, "/etc/php/8.2/apache2/php.ini:1");
 }
 
 T(plimsolls_own_file_is_read)
