@@ -256,6 +256,13 @@ static void take_judge(const struct judge_report *j, struct finding *ret)
     ret->bytes_per_min = own ? j->line[line].bytes_per_min : j->bytes_per_min;
     if (own)
         ret->bytes = j->line[line].bytes;
+    // Descriptors are looked at every few seconds, and of very many only some: meanwhile their files count as files in memory.
+    const struct judge_growth *tmpfs = &j->line[LINE_TMPFS].bytes_per_min;
+    if (j->cause == CAUSE_DELETED_FILES && own && j->line[LINE_TMPFS].known && tmpfs->mid > 0) {
+        ret->bytes_per_min.lo += tmpfs->lo;
+        ret->bytes_per_min.mid += tmpfs->mid;
+        ret->bytes_per_min.hi += tmpfs->hi;
+    }
     if (own && ret->growth_known && j->bytes_per_min.mid > 0)
         ret->share = fmin(1, fmax(0, ret->bytes_per_min.mid / j->bytes_per_min.mid));
 }

@@ -163,6 +163,11 @@ T(deleted_files_name_who_holds_them)
     assert_string_equal(f.place, "Deleted files held open by rotator (pid 8)");
     assert_int_equal(f.bytes, 40);
     assert_non_null(strstr(finding_text(&f, text), "Deleted files held open by rotator (pid 8) (tmpfs) grow 1.00 MiB/min"));
+    // What isn't found among the descriptors yet counts as files in memory.
+    j.bytes_per_min.mid = 2 * MIB;
+    j.line[LINE_TMPFS] = (struct judge_line){.known = true, .bytes_per_min = {0.4 * MIB, 0.5 * MIB, 0.6 * MIB}};
+    finding_make(&in, &f);
+    assert_non_null(strstr(finding_text(&f, text), "grow 1.50 MiB/min, 75 % of all growth"));
 }
 
 T(control_characters_of_paths_do_not_reach_the_sentence)
