@@ -77,7 +77,7 @@ static void where_it_goes(struct world *w, enum trace_class c)
 
 static void traffic_of(struct world *w, enum trace_class c)
 {
-    double rps = log_uniform(w, 3, 300), period = fmin(3000, w->end / uniform(w, 3.2, 10));
+    double rps = log_uniform(w, 3, 300), period = w->end / uniform(w, 3.05, 10);
 
     if (c == TRACE_PER_REQUEST_WAVE)
         traffic_wave(w, rps, uniform(w, 0.4, 0.95), period, uniform(w, 0, 1), uniform(w, 0, 0.12));
@@ -135,7 +135,7 @@ static void all_else(struct world *w, enum trace_class c)
         w->leak_mult_hi = 1.6;
         break;
     case TRACE_SEASON:
-        add_wave(w, w->main_target, part(w, 0.05, 0.25), fmin(3000, w->end / uniform(w, 3.2, 10)), uniform(w, 0, 1), 0.08);
+        add_wave(w, w->main_target, part(w, 0.05, 0.25), w->end / uniform(w, 3.05, 10), uniform(w, 0, 1), 0.08);
         break;
     case TRACE_SOME_WORKERS:
         add_workers(w, T_PHP, 2 + pick(w, 20), part(w, 0.05, 0.25), uniform(w, 0.03, 0.2) * fmin(w->end, 7200),
@@ -174,7 +174,7 @@ static void all_else(struct world *w, enum trace_class c)
 
 void compose_leak(struct world *w, enum trace_class c)
 {
-    w->leak_mult_lo = 1.1;
+    w->leak_mult_lo = 1.03;
     w->leak_mult_hi = 6;
     where_it_goes(w, c);
     traffic_of(w, c);

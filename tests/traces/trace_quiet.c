@@ -24,7 +24,7 @@ static double part(struct world *w, double lo, double hi)
 
 static void add_noise(struct world *w, enum target k)
 {
-    double sd = log_uniform(w, 0.0003, 0.008) * w->limit * w->squeeze;
+    double sd = log_uniform(w, 0.0003, 0.015) * w->limit * w->squeeze;
 
     switch (pick(w, 6)) {
     case 0:
@@ -114,7 +114,7 @@ static void compose_fills(struct world *w, enum trace_class c)
         break;
     case TRACE_CACHE_FILL:
         a = part(w, 0.1, 0.45);
-        add_ramp(w, k, a, 0, uniform(w, 0.03, 0.5) * fmin(w->end, 7200));
+        add_ramp(w, k, a, 0, uniform(w, 0.03, 0.6) * fmin(w->end, 7200));
         add_white(w, k, 0.003 * a);
         break;
     case TRACE_LRU_CHURN:
@@ -125,7 +125,7 @@ static void compose_fills(struct world *w, enum trace_class c)
     case TRACE_RANDOM_WALK:
         a = part(w, 0.03, 0.2);
         add_level(w, k, 2.5 * a);
-        add_walk(w, k, a, log_uniform(w, 20, w->end / 15));
+        add_walk(w, k, a, log_uniform(w, 20, w->end / 10));
         break;
     default: // TRACE_STEADY
         if (chance(w, 0.5))
@@ -144,7 +144,7 @@ static void compose_teeth(struct world *w, enum trace_class c)
         add_teeth(w, w->main_target, part(w, 0.1, 0.8), log_uniform(w, 10, w->end / 12), uniform(w, 0, 0.25), uniform(w, 0.5, 2));
         break;
     case TRACE_GC_LONG:
-        add_teeth(w, w->main_target, part(w, 0.1, 0.45), uniform(w, 0.12, 0.3) * fmin(w->end, 7200), uniform(w, 0, 0.1), 1);
+        add_teeth(w, w->main_target, part(w, 0.1, 0.45), uniform(w, 0.12, 0.33) * fmin(w->end, 7200), uniform(w, 0, 0.1), 1);
         break;
     case TRACE_GO_SCAVENGER:
         add_teeth(w, T_GO, part(w, 0.05, 0.3), log_uniform(w, 4, 120), uniform(w, 0.05, 0.3), 1);
@@ -156,7 +156,7 @@ static void compose_teeth(struct world *w, enum trace_class c)
         }
         break;
     default: // TRACE_WORKER_RECYCLE
-        add_workers(w, w->main_target, 2 + pick(w, 30), part(w, 0.1, 0.5), uniform(w, 0.03, 0.25) * fmin(w->end, 7200),
+        add_workers(w, w->main_target, 2 + pick(w, 30), part(w, 0.1, 0.5), uniform(w, 0.03, 0.33) * fmin(w->end, 7200),
                     uniform(w, 0.02, 0.3));
     }
 }
@@ -172,8 +172,8 @@ static void compose_traffic(struct world *w, enum trace_class c)
         traffic_wave(w, rps, uniform(w, 0.4, 0.95), 86400, phase, uniform(w, 0, 0.12));
         break;
     case TRACE_SHORT_WAVE:
-        period = w->end / uniform(w, 3.2, 10);
-        traffic_wave(w, rps, uniform(w, 0.4, 0.95), fmin(period, 3000), uniform(w, 0, 1), uniform(w, 0, 0.12));
+        period = w->end / uniform(w, 3.05, 10);
+        traffic_wave(w, rps, uniform(w, 0.4, 0.95), period, uniform(w, 0, 1), uniform(w, 0, 0.12));
         break;
     case TRACE_RAMP_REQUESTS:
         w->need_requests = true;
@@ -252,12 +252,12 @@ static void compose_files(struct world *w, enum trace_class c)
     compose_base(w);
     switch (c) {
     case TRACE_TMPFS_CLEANED:
-        add_cleaned(w, T_TMPFS, part(w, 0.1, 0.6), log_uniform(w, 30, 0.2 * end), uniform(w, 0, 0.2), uniform(w, 0, 0.3));
+        add_cleaned(w, T_TMPFS, part(w, 0.1, 0.6), log_uniform(w, 30, 0.33 * end), uniform(w, 0, 0.2), uniform(w, 0, 0.3));
         add_files(w, T_TMPFS, log_uniform(w, 2000, 100000));
         break;
     case TRACE_LOG_ROTATION: { // n kept, each of a size: up for n rotations, then teeth of one
         unsigned n = 2 + pick(w, 6);
-        double keep_full = uniform(w, 0.08, 0.45) * end, length = keep_full / n;
+        double keep_full = uniform(w, 0.08, 0.6) * end, length = keep_full / n;
         a = part(w, 0.1, 0.45);
         for (size_t i = 0; i < w->n; i++) {
             double turns = floor(w->t[i] / length), now = w->t[i] / length - turns;
@@ -266,11 +266,11 @@ static void compose_files(struct world *w, enum trace_class c)
         break;
     }
     case TRACE_SESSIONS_TTL:
-        add_ttl(w, T_TMPFS, part(w, 0.08, 0.4), uniform(w, 300, 2400), log_uniform(w, 10, 300));
+        add_ttl(w, T_TMPFS, part(w, 0.08, 0.4), uniform(w, 300, 4000), log_uniform(w, 10, 300));
         add_files(w, T_TMPFS, log_uniform(w, 4096, 20000));
         break;
     case TRACE_OPCACHE_FILL: {
-        double length = uniform(w, 0.05, 0.25) * end;
+        double length = uniform(w, 0.05, 0.33) * end;
         a = part(w, 0.1, 0.4);
         for (size_t i = 0; i < w->n; i++) {
             double now = fmod(w->t[i], length) / length;
@@ -306,8 +306,7 @@ static void compose_rest(struct world *w, enum trace_class c)
     double a, n;
 
     if (c == TRACE_POOL_DYNAMIC)
-        traffic_wave(w, log_uniform(w, 2, 100), uniform(w, 0.5, 0.9), fmin(3000, w->end / uniform(w, 3.2, 12)), uniform(w, 0, 1),
-                     0.1);
+        traffic_wave(w, log_uniform(w, 2, 100), uniform(w, 0.5, 0.9), w->end / uniform(w, 3.05, 12), uniform(w, 0, 1), 0.1);
     compose_base(w);
     switch (c) {
     case TRACE_HIGH_WATER: {
