@@ -89,7 +89,7 @@ static void read_file(void *arg, const char *path)
 {
     struct apache *a = arg;
     size_t n;
-    char *text = conf_read(a->v->root, path, &n);
+    char *text = conf_read(a->v, path, &n);
 
     if (!text)
         return;
@@ -115,7 +115,7 @@ void conf_read_apache(const struct conf_view *v, struct php_values *p, struct se
         read_file(&a, path);
     } else {
         for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++)
-            conf_each_file(v->root, patterns[i], read_file, &a);
+            conf_each_file(v, patterns[i], read_file, &a);
     }
     a.pool->status_listen[0] = '\0'; // was room for names
     a.pool->max_children = c->max_children;

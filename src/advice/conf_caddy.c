@@ -133,7 +133,7 @@ static bool read_file(const struct conf_view *v, const char *path, struct php_va
     struct buf whole = BUF_INIT;
     struct str line;
     size_t n;
-    char *text = conf_read(v->root, path, &n);
+    char *text = conf_read(v, path, &n);
 
     if (!text)
         return false;

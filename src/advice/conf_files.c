@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files beneath a container's root, and their lines. Owns nothing that lasts. Invariant: nothing outside of the root is opened,
-// and nothing that could keep a reader waiting (a fifo, a device).
+// and nothing but regular files: to open a fifo, a device or a file of the kernel's may wait or do something (start a watchdog).
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "advice/server_conf_int.h"
@@ -30,19 +32,57 @@ static int open_beneath(int root, const char *path, int flags)
     return (int)fd;
 }
 
-char *conf_read(int root, const char *path, size_t *ret_n)
+// False: there has been enough. Files can be made that take hours.
+static bool may_work(const struct conf_view *v, size_t n)
+{
+    if (*v->work > 0)
+        *v->work -= (int64_t)n;
+    return *v->work > 0;
+}
+
+static bool is_of_the_kernel(int fd)
+{
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) == 0 && (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC || fs.f_type == DEBUGFS_MAGIC ||
+                                     fs.f_type == TRACEFS_MAGIC);
+}
+
+// Looked at before it is opened.
+static int open_regular(int root, const char *path, size_t *ret_size)
 {
     struct stat st;
-    size_t n = 0, size;
-    int fd = open_beneath(root, path, O_RDONLY);
+    char name[32];
+    int fd = -1, place = open_beneath(root, path, O_PATH);
 
+    if (place < 0)
+        return -1;
+    errno = EINVAL;
+    if (fstat(place, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= CONF_FILE_MAX && !is_of_the_kernel(place)) {
+        snprintf(name, sizeof name, "/proc/self/fd/%d", place);
+        fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        *ret_size = (size_t)st.st_size;
+    }
+    int error = errno == ENOENT ? EINVAL : errno; // a /proc that lacks us doesn't say that the file isn't there
+    close(place);
+    errno = error;
+    return fd;
+}
+
+char *conf_read(const struct conf_view *v, const char *path, size_t *ret_n)
+{
+    size_t n = 0, size;
+
+    if (!may_work(v, 4096)) {
+        errno = E2BIG;
+        return NULL;
+    }
+    int fd = open_regular(v->root, path, &size);
     if (fd < 0)
         return NULL;
-    char *text = NULL;
-    errno = EINVAL;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= CONF_FILE_MAX)
-        text = malloc((size_t)st.st_size + 1);
-    size = text ? (size_t)st.st_size : 0;
+    (void)may_work(v, size);
+    char *text = malloc(size + 1);
+    size = text ? size : 0;
     while (n < size) {
         ssize_t got = read(fd, text + n, size - n);
         if (got < 0 && errno == EINTR)
@@ -73,7 +113,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-void conf_each_file(int root, const char *pattern, void (*fn)(void *arg, const char *path), void *arg)
+void conf_each_file(const struct conf_view *v, const char *pattern, void (*fn)(void *arg, const char *path), void *arg)
 {
     const char *slash = strrchr(pattern, '/'), *last = slash ? slash + 1 : pattern;
     char path[512], *names[CONF_NAMES_MAX];
@@ -84,7 +124,7 @@ void conf_each_file(int root, const char *pattern, void (*fn)(void *arg, const c
         return;
     }
     snprintf(path, sizeof path, "%.*s", slash ? (int)(slash - pattern) : 0, pattern);
-    int fd = open_beneath(root, path[0] ? path : "/", O_RDONLY | O_DIRECTORY);
+    int fd = may_work(v, 4096) ? open_beneath(v->root, path[0] ? path : "/", O_RDONLY | O_DIRECTORY) : -1;
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir) {
         if (fd >= 0)
@@ -92,11 +132,13 @@ void conf_each_file(int root, const char *pattern, void (*fn)(void *arg, const c
         return;
     }
     struct dirent *e;
-    for (unsigned looked = 0; n < CONF_NAMES_MAX && looked < 4096 && (e = readdir(dir)); looked++) {
+    unsigned looked = 0;
+    for (; n < CONF_NAMES_MAX && looked < 4096 && (e = readdir(dir)); looked++) {
         if (e->d_name[0] != '.' && str_glob(str_from(last), str_from(e->d_name)) && (names[n] = strdup(e->d_name)))
             n++;
     }
     closedir(dir);
+    (void)may_work(v, looked * 256);
     qsort(names, n, sizeof names[0], by_name);
     for (size_t i = 0; i < n; i++) {
         int length = snprintf(path, sizeof path, "%.*s/%s", slash ? (int)(slash - pattern) : 0, pattern, names[i]);
@@ -197,8 +239,9 @@ static struct str next_word(const char *text, size_t n, size_t *io_at)
 struct str conf_env(const struct conf_view *v, const char *name)
 {
     size_t length = strlen(name);
+    bool may = v->environ && may_work(v, v->environ_n);
 
-    for (size_t at = 0; v->environ && at < v->environ_n;) {
+    for (size_t at = 0; may && at < v->environ_n;) {
         struct str word = next_word(v->environ, v->environ_n, &at);
         if (word.n > length && word.p[length] == '=' && memcmp(word.p, name, length) == 0)
             return (struct str){word.p + length + 1, word.n - length - 1};

@@ -116,7 +116,7 @@ static void read_file(void *arg, const char *path)
 
     if (f->depth == INCLUDE_DEPTH || ++f->files > FILES_MAX)
         return;
-    char *text = conf_read(f->v->root, path, &n);
+    char *text = conf_read(f->v, path, &n);
     if (!text)
         return;
     struct str rest = {text, n}, line, key, value, section;
@@ -140,7 +140,7 @@ static void read_file(void *arg, const char *path)
                                   STR_ARG(value));
             if (length > 0 && (size_t)length < sizeof pattern) {
                 f->depth++;
-                conf_each_file(f->v->root, pattern, read_file, f);
+                conf_each_file(f->v, pattern, read_file, f);
                 f->depth--;
             }
         } else if (f->pool) {

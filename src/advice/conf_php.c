@@ -120,7 +120,7 @@ static void read_ini(void *arg, const char *path)
 {
     struct reading *r = arg;
     size_t n;
-    char *text = conf_read(r->v->root, path, &n);
+    char *text = conf_read(r->v, path, &n);
 
     if (!text) {
         r->p->unreadable = r->p->unreadable || (errno != ENOENT && errno != ENOTDIR);
@@ -156,7 +156,7 @@ static bool read_folder(struct reading *r, const char *folder, struct server_con
     for (size_t i = 0; !elsewhere.p && i < sizeof scanned / sizeof scanned[0]; i++) {
         snprintf(path, sizeof path, "%.480s/%s/*.ini", folder, scanned[i]);
         r->found = false;
-        conf_each_file(r->v->root, path, read_ini, r);
+        conf_each_file(r->v, path, read_ini, r);
         any = any || r->found;
     }
     return any;
@@ -186,7 +186,7 @@ void php_values_read(const struct conf_view *v, const char *const *folders, stru
     while (scan.p && str_next(&scan, ':', &folder)) {
         snprintf(path, sizeof path, "%.*s/*.ini", folder.n < 480 ? (int)folder.n : 480, folder.p);
         if (folder.n)
-            conf_each_file(v->root, path, read_ini, &r);
+            conf_each_file(v, path, read_ini, &r);
     }
     for (size_t at = 0; v->php_args && v->args && at < v->args_n;) {
         struct str word = {v->args + at, strnlen(v->args + at, v->args_n - at)}, key, value;

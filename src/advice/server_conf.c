@@ -16,6 +16,7 @@
 
 #define ARGS_MAX 8192
 #define ENVIRON_MAX (256u << 10)
+#define CADDIES_MAX 4 // in front, asked in turn
 
 // Whose configuration counts, in this order; the first kind of process that is there.
 static const struct {
@@ -70,11 +71,11 @@ static char *read_file_of(int dir, const char *name, size_t max, size_t *ret_n)
     return text;
 }
 
-static int open_view(int proc, pid_t pid, struct conf_view *v)
+static int open_view(int proc, pid_t pid, int64_t *work, struct conf_view *v)
 {
     char name[32];
 
-    *v = (struct conf_view){.root = -1};
+    *v = (struct conf_view){.root = -1, .work = work};
     snprintf(name, sizeof name, "%d", pid);
     v->dir = openat(proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (v->dir < 0)
@@ -224,7 +225,7 @@ static void read_apache(const struct conf_view *v, struct server_conf *c)
     char debian[64] = "";
 
     // "php8.2.load" names the version.
-    conf_each_file(v->root, "/etc/apache2/mods-enabled/php*.load", keep_last, &module);
+    conf_each_file(v, "/etc/apache2/mods-enabled/php*.load", keep_last, &module);
     const char *name = strrchr(module.path, '/');
     if (name && strlen(name) < 24)
         snprintf(debian, sizeof debian, "/etc/php/%.*s/apache2", (int)(strlen(name) - sizeof "/php" + 1 - (sizeof ".load" - 1)),
@@ -276,10 +277,11 @@ void server_conf_read(int proc, const struct proc_info *procs, int32_t n, struct
 {
     struct conf_view v;
     enum advice_server server = SERVER_UNKNOWN;
+    int64_t work = CONF_WORK;
     const struct proc_info *p = find_server(procs, n, &server);
 
     *ret = (struct server_conf){.server = server, .pid = p ? p->pid : 0};
-    if (p && open_view(proc, p->pid, &v) == 0) {
+    if (p && open_view(proc, p->pid, &work, &v) == 0) {
         if (v.root >= 0 && server == SERVER_FPM)
             read_fpm(&v, p->comm, ret);
         else if (v.root >= 0 && server == SERVER_FRANKENPHP)
@@ -293,10 +295,12 @@ void server_conf_read(int proc, const struct proc_info *procs, int32_t n, struct
         close_view(&v);
     }
     // A Caddy in front counts the requests.
-    for (int32_t i = 0; i < n && !ret->admin[0]; i++) {
+    int caddies = 0;
+    for (int32_t i = 0; i < n && !ret->admin[0] && caddies < CADDIES_MAX; i++) {
         struct php_values ignored = {0};
-        if (procs[i].role != ROLE_CADDY || open_view(proc, procs[i].pid, &v) < 0)
+        if (procs[i].role != ROLE_CADDY || open_view(proc, procs[i].pid, &work, &v) < 0)
             continue;
+        caddies++;
         if (v.root >= 0)
             conf_read_caddyfile(&v, &ignored, ret);
         if (!ret->gomemlimit_asked)

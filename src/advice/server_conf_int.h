@@ -7,6 +7,7 @@
 
 #define CONF_FILE_MAX (1u << 20)
 #define CONF_NAMES_MAX 256 // files of a folder or pattern
+#define CONF_WORK (16 << 20) // bytes and names looked at for one answer: files may include each other, and themselves
 
 // A process and the files it sees.
 struct conf_view {
@@ -17,13 +18,14 @@ struct conf_view {
     size_t args_n;
     char *environ; // NUL-separated; NULL where it can't be read
     size_t environ_n;
+    int64_t *work; // left of CONF_WORK, over all views of one answer
 };
 
-// A regular file's text, NUL-terminated, to be freed; NULL with errno set.
-char *conf_read(int root, const char *path, size_t *ret_n);
+// A regular file's text, NUL-terminated, to be freed; NULL with errno set (E2BIG: all of CONF_WORK is used up).
+char *conf_read(const struct conf_view *v, const char *path, size_t *ret_n);
 bool conf_exists(int root, const char *path);
 // Calls fn with each file that a pattern ("/etc/php/8.2/fpm/pool.d/*.conf"; * in the last component only) stands for, by name.
-void conf_each_file(int root, const char *pattern, void (*fn)(void *arg, const char *path), void *arg);
+void conf_each_file(const struct conf_view *v, const char *pattern, void (*fn)(void *arg, const char *path), void *arg);
 
 // The next line, trimmed, and its number.
 bool conf_line(struct str *rest, struct str *ret_line, unsigned *io_number);

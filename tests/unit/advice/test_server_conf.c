@@ -2,6 +2,8 @@
 // Claims about reading what the running server is configured to, over made-up processes and their files.
 #include "advice/server_conf.h"
 
+#include <sys/inotify.h>
+
 #include "../mem/fake_tree.h"
 
 static struct server_conf conf;
@@ -168,6 +170,47 @@ T(files_that_cant_be_read_leave_the_limit_unknown)
     look();
     assert_false(conf.memory_limit.known);
     assert_int_equal(conf.max_children.value, 12);
+}
+
+// Opening a device may do something: a watchdog starts, a tape winds back.
+T(what_is_no_regular_file_isnt_even_opened)
+{
+    char ini[512], event[4096];
+    int notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+    fpm_of_debian();
+    strcpy(ini, fake_path("proc/7/root/etc/php/8.2/fpm/php.ini"));
+    assert_true(inotify_add_watch(notify, ini, IN_OPEN) >= 0);
+    look();
+    assert_true(read(notify, event, sizeof event) > 0); // so opening would be seen
+    assert_int_equal(unlink(ini), 0);
+    assert_int_equal(mkfifo(ini, 0600), 0);
+    while (read(notify, event, sizeof event) > 0) {
+    }
+    assert_true(inotify_add_watch(notify, ini, IN_OPEN) >= 0);
+    look();
+    assert_true(read(notify, event, sizeof event) < 0);
+    close(notify);
+}
+
+T(files_that_would_keep_us_for_hours_are_given_up)
+{
+    static char many[8192] = "[global]\n";
+    char name[64];
+
+    fpm_of_debian();
+    for (int i = 0; i < 2000; i++) {
+        snprintf(name, sizeof name, "/etc/many/%d", i);
+        file(name, "");
+    }
+    for (int i = 0; i < 150; i++)
+        strcat(many, "include=/etc/many/*.conf\n");
+    strcat(many, "[www]\npm.max_children=4\ninclude=/etc/last.conf\n");
+    file("/etc/last.conf", "pm.max_requests=7\n");
+    file("/etc/php/8.2/fpm/php-fpm.conf", many);
+    look();
+    assert_int_equal(conf.max_children.value, 4);
+    assert_false(conf.max_requests.known);
 }
 
 T(links_lead_nowhere_outside_of_the_root)
@@ -373,6 +416,7 @@ CLAIMS(S(php_fpm_of_debian_is_read_with_its_ini_and_pools), S(cli_s_ini_is_never
        S(pools_own_limit_wins_and_the_largest_of_several_counts), S(official_image_keeps_php_ini_below_php),
        S(running_processes_are_believed_over_files), S(variables_of_the_environment_are_followed_where_they_can_be_read),
        S(files_that_cant_be_read_leave_the_limit_unknown), S(links_lead_nowhere_outside_of_the_root),
+       S(what_is_no_regular_file_isnt_even_opened), S(files_that_would_keep_us_for_hours_are_given_up),
        S(includes_that_run_in_a_circle_end), S(frankenphp_is_read_with_its_caddyfile), S(block_of_php_ini_in_a_caddyfile_is_read),
        S(caddyfile_with_variables_that_cant_be_seen_leaves_the_limit_unknown), S(apache_is_read_with_the_version_of_its_module),
        S(plimsolls_own_file_is_read), S(no_server_is_told_as_such), S(garbage_is_put_up_with),
