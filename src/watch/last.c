@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -271,21 +272,30 @@ static void print_text(int dir, const json_t *doc)
     print_lives(dir);
 }
 
+// A watch that is running holds the folder's lock.
+static bool is_watched(int dir)
+{
+    if (flock(dir, LOCK_SH | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK;
+    flock(dir, LOCK_UN);
+    return false;
+}
+
 // The document of the last life: that in last.json unless it is the present one.
 static json_t *choose(int dir, const struct mem_roots *roots, const struct mem_where *where)
 {
-    char life[LIFE_ID];
+    char life[LIFE_ID] = "";
     json_t *doc = last__load(dir, "last.json");
 
-    if (doc && where) {
-        life_id(roots, where, life);
-        if (strcmp(text_of(doc, "life"), life) == 0) {
-            json_decref(doc);
-            doc = last__load(dir, "previous.json");
-            if (doc)
-                use_tail(dir, "previous.tail.csv", doc);
-            return doc;
-        }
+    if (doc && where)
+        life_id(roots, where, where->pid, life);
+    bool goes_on = doc && !*text_of(doc, "ended") && is_watched(dir);
+    if (doc && where && (goes_on || life_is_same(text_of(doc, "life"), life))) {
+        json_decref(doc);
+        doc = last__load(dir, "previous.json");
+        if (doc)
+            use_tail(dir, "previous.tail.csv", doc);
+        return doc;
     }
     if (doc)
         use_tail(dir, "tail.csv", doc);

@@ -30,7 +30,7 @@ int64_t life_start_of(int proc, pid_t pid)
     return kfile_number(word, false, &start) ? start : -1;
 }
 
-void life_id(const struct mem_roots *roots, const struct mem_where *where, char ret[LIFE_ID])
+void life_id(const struct mem_roots *roots, const struct mem_where *where, pid_t pid, char ret[LIFE_ID])
 {
     char boot[64] = "";
     struct str line = STR("?"), rest;
@@ -39,7 +39,20 @@ void life_id(const struct mem_roots *roots, const struct mem_where *where, char 
     rest = (struct str){boot, n > 0 ? (size_t)n : 0};
     (void)kfile_line(&rest, &line);
     snprintf(ret, LIFE_ID, "boot %.*s cgroup %" PRIu64 " start %" PRId64, STR_ARG(line), where->ino,
-             life_start_of(roots->proc, where->pid > 0 ? where->pid : 1));
+             pid < 0 ? -1 : life_start_of(roots->proc, pid ? pid : 1));
+}
+
+bool life_is_same(const char *a, const char *b)
+{
+    static const char none[] = " start -1";
+    const char *start = strstr(a, none);
+
+    if (!start)
+        start = strstr(b, none);
+    if (!start)
+        return strcmp(a, b) == 0;
+    size_t n = strstr(a, none) ? (size_t)(start - a) : (size_t)(start - b);
+    return strncmp(a, b, n + 7) == 0; // with " start ", so that cgroup 12 isn't 123
 }
 
 pid_t life_find_process(int proc, const char *name)

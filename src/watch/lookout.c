@@ -106,7 +106,7 @@ int lookout_find(struct lookout *l, double now, char *why, size_t why_n)
         return r;
     }
     describe(l);
-    life_id(&l->roots, &l->where, l->life);
+    life_id(&l->roots, &l->where, l->args->cgroup ? -1 : l->where.pid, l->life);
     if (mem_sensor_open(&l->roots, &l->where, &sensor) == 0) { // where the limit comes from: the eye doesn't say
         (void)mem_sensor_read(sensor, now, &sample);
         mem_sensor_limit(sensor, &l->limit);

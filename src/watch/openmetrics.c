@@ -144,6 +144,18 @@ static void write_directories(struct page *p, struct lookout *l)
             sample(p, (double)l->dirs[i].growth_per_min / 60, LABELS("path", l->dirs[i].path));
 }
 
+static void write_walk(struct page *p, const struct lookout *l)
+{
+    struct scan_progress walk;
+
+    eye_progress(l->eye, &walk);
+    single(p, "plimsoll_watch_walk_rounds", "counter", "", "Complete walks over the files in memory.", walk.rounds);
+    single(p, "plimsoll_watch_walk_directories", "gauge", "", "Directories in memory that are known one by one.", walk.dirs);
+    if (walk.covered >= 0)
+        single(p, "plimsoll_watch_walk_covered_ratio", "gauge", "ratio", "How much of the files in memory the present walk has seen.",
+               walk.covered);
+}
+
 static void write_health(struct page *p, const struct openmetrics_health *h)
 {
     begin(p, "plimsoll_watch_alarms", "counter", "", "Alarms raised and cleared.");
@@ -179,6 +191,7 @@ void openmetrics_write(struct fixed *out, bool openmetrics, struct lookout *l, c
         write_fields(&p, l->see.sample);
         write_judgement(&p, report);
         write_directories(&p, l);
+        write_walk(&p, l);
     }
     out->cap = cap;
     if (out->cut) // the last line may be half of one

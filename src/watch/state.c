@@ -296,7 +296,7 @@ int state_begin(struct state *s, struct lookout *l, const struct mem_sample *fir
     recorder_columns(l->where.kind, first, s->columns);
     json_t *doc = last__load(dir, "last.json");
     const char *life = json_string_value(json_object_get(doc, "life"));
-    if (life && strcmp(life, l->life) == 0) {
+    if (life && life_is_same(life, l->life)) {
         json_t *began = json_object_get(doc, "began"), *oom = json_object_get(doc, "oom_kill_before");
         restore_rows(dir, "history.csv", l);
         restore_rows(dir, "tail.csv", l);

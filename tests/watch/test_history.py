@@ -133,16 +133,6 @@ def test_xray_gets_history_and_report_from_the_socket(box, watch, tmp_path):
     assert ask(tmp_path / "socket", "nonsense").startswith("error:")
 
 
-def test_a_long_history_is_bounded_and_old_rows_are_thinned(box, watch, tmp_path):
-    w = watch(box(), "--interval", "10ms", "--time-scale", "1000")
-    w.wait("watching")
-    until(lambda: report(tmp_path)["rows"] > 1300, 90, "1300 looks")
-    got = [float(r["t"]) for r in rows(ask(tmp_path / "socket", "history"))]
-    assert 400 < len(got) <= 1024 and got[0] < got[-1] - 1000
-    steps = [b - a for a, b in zip(got, got[1:])]
-    assert sum(steps[:50]) > 1.5 * sum(steps[-50:])
-
-
 def test_the_socket_is_for_the_same_user_and_root_only(box, watch, tmp_path):
     if subprocess.run(["id", "-u"], capture_output=True, text=True).stdout.strip() != "0":
         pytest.skip("only root can be another user")
@@ -233,6 +223,17 @@ def test_last_tells_an_end_in_order_and_the_lives_before(box, watch, xray, tmp_p
     assert [json.loads(line)["how"] for line in lives] == ["told", "told"]
     text = xray("--last", "--state", tmp_path / "state", *b.args())
     assert text.returncode == 0 and "it was told to end" in text.stdout and "Lives that ended before" in text.stdout
+
+
+def test_last_is_not_the_life_that_a_watch_looks_at(box, watch, xray, tmp_path):
+    """Whatever process asks: the lock of the running watch tells."""
+    b = box()
+    w = watch(b, "--state", tmp_path / "state")
+    w.wait("watching")
+    until(lambda: (tmp_path / "state/last.json").exists(), 20, "a state")
+    b.start_time(9999)
+    done = last(xray, tmp_path / "state", b)
+    assert done.returncode == 2 and "there is no earlier life in it" in done.stderr
 
 
 @pytest.mark.parametrize("garbage", ["", "{", "[]", "{\"life\": 3}", "\0\0\0", "{\"life\":\"x\",\"alarms\":[{}],\"began\":\"y\"}"])

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -81,47 +82,75 @@ def test_it_says_why_it_cannot_lock(box, watch):
     w.wait("watching")
 
 
-@pytest.mark.skipif(group.unusable() is not None, reason=str(group.unusable()))
-def test_a_real_container_with_many_directories_is_watched_in_8_mib(watch, tmp_path):
-    """20,000 directories on tmpfs, a directory that grows: its name is in the alarm, watch stays small."""
-    g = group.Group("watch", 256 * MIB)
-    program = f"""
+PROGRAM = """
 import os, sys
-root = {str(tmp_path / 'mnt')!r}
-for i in range(20000):
-    os.makedirs(f"{{root}}/idle/{{i // 200}}/{{i}}")
+root, dirs = sys.argv[1], int(sys.argv[2])
+for i in range(dirs):
+    os.makedirs(f"{root}/idle/{i // 200}/{i}")
+    with open(f"{root}/idle/{i // 200}/f{i}", "wb") as f:
+        f.write(b"x")
 print("made", flush=True)
-sys.stdin.readline()
 store = root + "/app/var/cache/prod/http_cache"
-i = 0
-while True:
-    d = f"{{store}}/en/{{i % 256:02x}}"
+for i, line in enumerate(sys.stdin):
+    d = f"{store}/en/{i % 256:02x}"
     os.makedirs(d, exist_ok=True)
-    with open(f"{{d}}/{{i}}", "wb") as f:
+    with open(f"{d}/{i}", "wb") as f:
         f.write(b"x" * 50000)
-    i += 1
-    sys.stdin.readline()
 """
-    (tmp_path / "mnt").mkdir()
-    shell = f"echo $$ > {g.path}/cgroup.procs; mount -t tmpfs none {tmp_path}/mnt; exec /usr/bin/python3 -c \"$0\""
-    app = subprocess.Popen(["unshare", "-m", "sh", "-c", shell, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert app.stdout.readline() == "made\n"
-        w = watch(None, "--pid", app.pid, "--interval", "20ms", "--time-scale", "40", fast=False)
-        w.wait("watching")
 
-        def feed():
-            if w.running.out.find("alarm: growing"):
-                return True
-            app.stdin.write("\n" * 2)
-            app.stdin.flush()
-            return False
 
-        until(feed, 60, w.log, every=0.003)
-        line = w.wait("alarm: growing: (.*)").group(1)
-        assert f"{tmp_path}/mnt/app/var/cache/prod/http_cache" in line
-        assert status(w.pid, "VmRSS") < 8 * MIB
-    finally:
-        app.kill()
-        app.wait()
+@pytest.fixture
+def real(tmp_path):
+    """A process in a real cgroup with a tmpfs of its own, full of directories; real(n) gives it."""
+    made = []
+
+    def start(dirs, limit):
+        made.append(group.Group("watch", limit))
+        (tmp_path / "mnt").mkdir()
+        shell = (f"echo $$ > {made[0].path}/cgroup.procs; mount -t tmpfs none {tmp_path}/mnt; "
+                 f"exec /usr/bin/python3 -c \"$0\" {tmp_path}/mnt {dirs}")
+        made.append(subprocess.Popen(["unshare", "-m", "sh", "-c", shell, PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     text=True))
+        assert made[1].stdout.readline() == "made\n"
+        return made[1]
+
+    if group.unusable():
+        pytest.skip(group.unusable())
+    yield start
+    for process in made[1:]:
+        process.kill()
+        process.wait()
+    for g in made[:1]:
         g.close()
+
+
+def test_the_directory_that_grows_is_in_the_alarm(real, watch, tmp_path):
+    app = real(500, 256 * MIB)
+    w = watch(None, "--pid", app.pid, "--interval", "20ms", "--time-scale", "40", fast=False)
+    w.wait("watching")
+
+    def feed():
+        app.stdin.write("\n" * 2)
+        app.stdin.flush()
+        return w.running.out.find("alarm: growing")
+
+    until(feed, 60, w.log, every=0.003)
+    assert f"{tmp_path}/mnt/app/var/cache/prod/http_cache" in w.wait("alarm: growing: (.*)").group(1)
+
+
+def test_65000_directories_are_watched_in_8_mib(real, watch, tmp_path):
+    app = real(65000, 512 * MIB)
+    w = watch(None, "--pid", app.pid, "--interval", "10ms", "--time-scale", "100", "--listen", f"unix:{tmp_path}/m", "--state",
+              tmp_path / "state", "--record", tmp_path / "rec.csv", fast=False)
+    w.wait("watching")
+
+    def walked():
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(tmp_path / "m"))
+            s.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+            text = b"".join(iter(lambda: s.recv(65536), b""))
+        rounds = re.search(rb"^plimsoll_watch_walk_rounds_total (\d+)", text, re.M)
+        return rounds and int(rounds.group(1)) >= 1
+
+    until(walked, 60, w.log)
+    assert status(w.pid, "VmRSS") < 8 * MIB

@@ -27,22 +27,28 @@ def free_port():
 
 
 @pytest.fixture
-def scraped(box, watch):
-    """A container that has grown until its alarm stands; scrape(accept) gives its metrics."""
+def serving(box, watch):
+    """A watch that serves metrics; serving(accept) gets them."""
     port = free_port()
     b = box(version=2)
     w = watch(b, "--listen", f":{port}")
     w.wait("watching")
-    b.set({"shmem": 0.8 * MIB})
-    w.wait("alarm: growing")
 
     def scrape(accept="text/plain", path="/metrics", **kwargs):
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept": accept}, **kwargs)
         with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.headers, answer.read().decode()
 
-    scrape.port = port
+    scrape.port, scrape.box, scrape.watch = port, b, w
     return scrape
+
+
+@pytest.fixture
+def scraped(serving):
+    """The same, of a container that has grown until its alarm stands."""
+    serving.box.set({"shmem": 0.8 * MIB})
+    serving.watch.wait("alarm: growing")
+    return serving
 
 
 def families(text):
@@ -124,8 +130,8 @@ def test_every_metric_that_is_used_exists(scraped, path):
     assert used - known(scraped(OPENMETRICS)[1]) == set()
 
 
-def test_the_names_of_the_table_are_those_exposed(scraped):
-    text = scraped(OPENMETRICS)[1]
+def test_the_names_of_the_table_are_those_exposed(serving):
+    text = serving(OPENMETRICS)[1]
     for name in ("usage_bytes", "limit_bytes", "anon_bytes", "shmem_bytes", "refault_file_total", "oom_kill_total", "nprocs"):
         assert f"plimsoll_memory_{name}" in exposed(text)
 
@@ -151,26 +157,26 @@ def test_the_dashboard_is_one():
 
 
 @pytest.mark.parametrize("path, method, status", [("/", "GET", 200), ("/nope", "GET", 404), ("/metrics", "POST", 405)])
-def test_other_requests_are_answered(scraped, path, method, status):
+def test_other_requests_are_answered(serving, path, method, status):
     try:
-        headers, text = scraped(path=path, method=method, data=b"x" if method == "POST" else None)
+        headers, text = serving(path=path, method=method, data=b"x" if method == "POST" else None)
         assert status == 200
     except urllib.error.HTTPError as e:
         assert e.code == status
 
 
-def test_visitors_that_say_nothing_hold_up_nobody(scraped):
-    idle = [socket.create_connection(("127.0.0.1", scraped.port)) for _ in range(4)]
+def test_visitors_that_say_nothing_hold_up_nobody(serving):
+    idle = [socket.create_connection(("127.0.0.1", serving.port)) for _ in range(4)]
     try:
-        assert "plimsoll_watch_up 1" in scraped()[1]  # once one of them has been hung up on
+        assert "plimsoll_watch_up 1" in serving()[1]  # once one of them has been hung up on
     finally:
         for s in idle:
             s.close()
 
 
-def test_garbage_is_no_harm(scraped):
+def test_garbage_is_no_harm(serving):
     for garbage in (b"\x00" * 5000, b"GET /metrics", b"\n\n", b"GET " + b"a" * 4000 + b"\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", scraped.port)) as s:
+        with socket.create_connection(("127.0.0.1", serving.port)) as s:
             s.settimeout(20)
             try:
                 s.sendall(garbage)
@@ -178,7 +184,7 @@ def test_garbage_is_no_harm(scraped):
                 s.recv(100)
             except OSError:  # it hung up
                 pass
-    assert "plimsoll_watch_up 1" in scraped()[1]
+    assert "plimsoll_watch_up 1" in serving()[1]
 
 
 def test_a_unix_socket_serves_too(box, watch, tmp_path):

@@ -9,7 +9,7 @@ static void add(double t)
 {
     struct mem_sample s = {.t = t};
 
-    mem_set(&s, MEM_usage, (int64_t)t);
+    mem_set(&s, MEM_usage, t > 0 ? (int64_t)t : 0);
     history_add(&h, &s);
 }
 
