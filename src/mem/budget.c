@@ -17,7 +17,7 @@ static int64_t to_bytes(double v)
 
 static bool is_measured(const struct budget_in *in)
 {
-    return in->requests >= BUDGET_REQUESTS_LEAST && in->mean >= 0 && in->sd >= 0 && in->mean + in->sd > 0;
+    return in->requests >= BUDGET_REQUESTS_LEAST && in->mean >= 0 && in->sd >= 0 && (in->mean > 0 || in->sd > 0);
 }
 
 // The most that one request may take, above base.
