@@ -123,12 +123,23 @@ static int64_t workers_that_fit(const struct advice_facts *f)
     return each > 0 ? (f->limit / 10 * 9 - f->limit / 4) / each : 0;
 }
 
+// Fixes are pasted into shells and files: a directory's name, which is anybody's, must not become a command there.
+static bool is_harmless(const char *path)
+{
+    for (; *path; path++) {
+        bool word = (*path >= 'a' && *path <= 'z') || (*path >= 'A' && *path <= 'Z') || (*path >= '0' && *path <= '9');
+        if (!word && !strchr("/._-+@:,", *path) && (unsigned char)*path < 0x80)
+            return false;
+    }
+    return true;
+}
+
 static void put_placeholder(struct text *t, const char *name, size_t n, const struct advice_facts *f, const char *path)
 {
     char number[32];
 
     if (n == 4 && !memcmp(name, "path", n)) {
-        if (path && path[0] == '/')
+        if (path && path[0] == '/' && is_harmless(path))
             put(t, path, strlen(path));
         else
             put(t, "DIRECTORY", 9);

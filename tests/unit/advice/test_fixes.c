@@ -98,6 +98,17 @@ T(placeholders_become_words_where_nothing_is_known)
     assert_string_equal(fix_text(&f, NULL, NULL, text), "T:\na=BYTES_FOR_GO b=NUMBER c=DIRECTORY d=SIZE\nnote");
 }
 
+T(a_directorys_name_never_becomes_a_command)
+{
+    static const struct fix f = {"T", "", "find {path} -delete", ""};
+    static const char *const names[] = {"/tmp/a;reboot", "/tmp/$(reboot)", "/tmp/`reboot`", "/tmp/a b", "/tmp/a\nb", "/tmp/'", "/tmp/*"};
+    char text[FIX_TEXT];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_string_equal(fix_text(&f, NULL, names[i], text), "T:\nfind DIRECTORY -delete");
+    assert_string_equal(fix_text(&f, NULL, "/srv/@x/a_b-1.2+é:3", text), "T:\nfind /srv/@x/a_b-1.2+é:3 -delete");
+}
+
 T(a_number_that_would_not_fit_is_not_proposed)
 {
     static const struct fix f = {"T", "", "{max_children} {gomemlimit}", ""};
@@ -146,4 +157,4 @@ CLAIMS(C(every_signature_has_a_fix_for_every_server_and_application), C(every_ca
        C(settings_are_those_of_the_server_at_hand), C(settings_are_those_of_the_application_at_hand), C(no_title_is_said_twice),
        C(placeholders_become_what_is_known), C(placeholders_become_words_where_nothing_is_known),
        C(a_number_that_would_not_fit_is_not_proposed), C(a_share_of_memory_is_each_workers_part_or_fewer_workers),
-       C(braces_of_a_setting_stay), C(no_fix_is_cut))
+       C(braces_of_a_setting_stay), C(no_fix_is_cut), C(a_directorys_name_never_becomes_a_command))
