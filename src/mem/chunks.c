@@ -43,6 +43,7 @@ struct heap {
 };
 
 struct chunks_room {
+    bool tell_shared;
     int32_t n, n_heaps;
     struct heap heap[CHUNKS_HEAPS];
     struct candidate c[CHUNKS_MAX];
@@ -59,8 +60,14 @@ struct chunks_room *chunks_room_free(struct chunks_room *room)
     return NULL;
 }
 
+void chunks_tell_shared(struct chunks_room *room, bool shared)
+{
+    room->tell_shared = shared;
+}
+
 // The foreign process.
 struct target {
+    bool tell_shared;
     int mem, pagemap;
     const struct proc_maps *maps;
     bool gone, read;     // it went away; something could be read
@@ -206,7 +213,8 @@ static void count_pages(struct target *t, uint64_t start, uint64_t end, struct c
             return;
         uint64_t to = s->end < end ? s->end : end;
         if (t->pagemap < 0 || t->count_room < to - start ||
-            proc_maps_count(t->pagemap, start, to, &t->count_room, &out->resident[s->class]) < 0)
+            (t->tell_shared ? proc_maps_count : proc_maps_count_own)(t->pagemap, start, to, &t->count_room,
+                                                                     &out->resident[s->class]) < 0)
             out->resident_known = false;
         start = to;
     }
@@ -300,7 +308,7 @@ static void add_huge(struct chunks_room *room, struct target *t, int32_t index, 
 
 int chunks_read(struct chunks_room *room, int mem, int pagemap, const struct proc_maps *maps, struct chunks *ret)
 {
-    struct target t = {.mem = mem, .pagemap = pagemap, .maps = maps, .count_room = COUNT_MAX};
+    struct target t = {.tell_shared = room->tell_shared, .mem = mem, .pagemap = pagemap, .maps = maps, .count_room = COUNT_MAX};
     struct chunks out = {.limit = -1, .exact = true, .resident_known = pagemap >= 0};
     uint64_t huge_room = 0;
 

@@ -32,6 +32,9 @@ struct chunks {
 struct chunks_room;
 struct chunks_room *chunks_room_new(void); // NULL: no memory
 struct chunks_room *chunks_room_free(struct chunks_room *room);
+// Tell in `resident` which pages are also mapped by a relative (a forked parent or child)? That takes twice the time. Off at
+// first: then all are taken to be its own.
+void chunks_tell_shared(struct chunks_room *room, bool shared);
 
 // mem: descriptor of PID/mem; pagemap: of PID/pagemap or -1; maps: of the same process, just read. 0 (also where it has no PHP),
 // -ESRCH: it is gone, -EIO: nothing could be read.

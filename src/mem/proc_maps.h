@@ -62,3 +62,6 @@ struct map_pages {
 // Adds to *io what is resident in [start, end), at most *io_room bytes of address space of it, which are taken off *io_room: a
 // process may map terabytes of nothing. pagemap: descriptor. 0 or -errno.
 int proc_maps_count(int pagemap, uint64_t start, uint64_t end, uint64_t *io_room, struct map_pages *io);
+// The same for private anonymous memory, quicker by half where the kernel can list present pages (6.7): all of it counts as
+// exclusive.
+int proc_maps_count_own(int pagemap, uint64_t start, uint64_t end, uint64_t *io_room, struct map_pages *io);

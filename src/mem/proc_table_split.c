@@ -264,10 +264,11 @@ static int split(struct proc_table *t, int32_t index, int dir, int mem, int page
         s->clues.mod_php = t->maps->mod_php;
         proc_table__name(t, index, true);
     }
-    if ((r = chunks_read(t->chunks, mem, pagemap, t->maps, &chunks)) < 0)
-        return r;
     // Only relatives that share memory make it necessary to count all of it.
     bool all = p->rss_anon < 0 || (p->pss_known && p->pss_anon >= 0 && p->pss_anon < s->anon_at_rollup - s->anon_at_rollup / 50);
+    chunks_tell_shared(t->chunks, all);
+    if ((r = chunks_read(t->chunks, mem, pagemap, t->maps, &chunks)) < 0)
+        return r;
     if ((r = count_spans(t, pagemap, all, part, &text)) < 0)
         return r;
     p->text = text;

@@ -225,12 +225,16 @@ T(resident_pages_are_told_from_address_space_and_own_from_shared)
 {
     put_heap(HEAP_A, 1, &layout_82, 1 << 30);
     put_pages(HEAP_A + 4096, 50, 20);
+    chunks_tell_shared(image_room, true);
     map(HEAP_A, HEAP_A + UNIT);
     assert_int_equal(look(), 0);
     assert_true(found.resident_known);
     assert_int_equal(found.resident[SPAN_ANON].anon, 51 * 4096);
     assert_int_equal(found.resident[SPAN_ANON].anon_exclusive, 21 * 4096);
     assert_int_equal(found.bytes, UNIT);
+    chunks_tell_shared(image_room, false);
+    assert_int_equal(look(), 0);
+    assert_int_equal(found.resident[SPAN_ANON].anon_exclusive, 51 * 4096);
 }
 
 T(process_that_has_gone_is_told)

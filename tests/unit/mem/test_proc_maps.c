@@ -208,6 +208,16 @@ T(pages_of_this_very_process_are_counted)
     assert_int_equal(pages.anon_exclusive, 10 * page);
     assert_int_equal(pages.file, 0);
     assert_int_equal(room, (UINT64_C(1) << 30) - n * page);
+    struct map_pages own = {0};
+    room = UINT64_C(1) << 30;
+    assert_int_equal(proc_maps_count_own(pagemap, at, at + n * page, &room, &own), 0);
+    assert_memory_equal(&own, &pages, sizeof own);
+    assert_int_equal(room, (UINT64_C(1) << 30) - n * page);
+    room = 4 * page;
+    own = (struct map_pages){0};
+    assert_int_equal(proc_maps_count_own(pagemap, at, at + n * page, &room, &own), 0);
+    assert_int_equal(own.anon, 4 * page);
+    assert_int_equal(room, 0);
     // Only as far as there is room.
     room = 4 * page;
     pages = (struct map_pages){0};
