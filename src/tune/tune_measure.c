@@ -149,7 +149,7 @@ static struct recording_procs *procs_beside(const char *path, int *ret_fd)
 
     if (n < 4 || strcmp(path + n - 4, ".csv") != 0 || asprintf(&beside, "%.*s.procs.csv", (int)(n - 4), path) < 0)
         return NULL;
-    *ret_fd = open(beside, O_RDONLY | O_CLOEXEC);
+    *ret_fd = open(beside, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (*ret_fd >= 0 && recording_procs_open(*ret_fd, &procs, NULL) < 0)
         procs = NULL;
     free(beside);
@@ -301,14 +301,15 @@ static void limit_of(const struct mem_roots *roots, const struct mem_where *wher
     mem_sensor_close(sensor);
 }
 
-static void from_container(const struct mem_roots *roots, const struct tune_args *args, struct tune_input *in)
+static int from_container(const struct mem_roots *roots, const struct tune_args *args, struct tune_input *in)
 {
     struct mem_where where;
     struct eye *eye;
     struct eye_options options = {.pid = args->pid, .now_us = now_us};
 
-    if (mem_where_find(roots, args->pid, &where) < 0)
-        return;
+    int rc = mem_where_find(roots, args->pid, &where);
+    if (rc < 0)
+        return rc;
     limit_of(roots, &where, in);
     if (eye_open(roots, &where, &options, &eye) == 0) {
         struct eye_view v;
@@ -320,6 +321,7 @@ static void from_container(const struct mem_roots *roots, const struct tune_args
         eye_close(eye);
     }
     mem_where_close(&where);
+    return 0;
 }
 
 int tune_measure(const struct tune_args *args, struct tune_input *ret)
@@ -349,8 +351,11 @@ int tune_measure(const struct tune_args *args, struct tune_input *ret)
                      : cpus.allowed > 0 ? "the CPUs it may use"
                                         : "not known: give --cpus");
         }
-        if (live)
-            from_container(&roots, args, ret);
+        // A process that was named must be there; else what can't be seen stays unknown.
+        if (live && from_container(&roots, args, ret) == -ESRCH && args->pid) {
+            fprintf(stderr, "plimsoll-xray tune: there is no process %d\n", (int)args->pid);
+            rc = 2;
+        }
         mem_roots_close(&roots);
     }
     if (!(ret->cpus > 0)) {
