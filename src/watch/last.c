@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +25,27 @@
 
 #define DOCUMENT_MAX (1 << 20)
 #define AT_LIMIT 0.95 // of the limit, not to be given up: nothing is left for the program's own pages
+
+int last__create(int dir, const char *name)
+{
+    if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+        return -errno;
+    int fd = openat(dir, name, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    return fd < 0 ? -errno : fd;
+}
+
+int last__open(int dir, const char *name)
+{
+    struct stat st;
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        return fd;
+    close(fd);
+    return -EINVAL;
+}
 
 json_t *last__load(int dir, const char *name)
 {
@@ -63,7 +85,7 @@ static void use_tail(int dir, const char *name, json_t *doc)
     int64_t hard;
     bool any = false;
 
-    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = last__open(dir, name);
     if (fd < 0)
         return;
     if (recording_open(fd, &recording, &error) == 0) {
@@ -161,7 +183,7 @@ void last__add_life(int dir)
         lines++;
     for (; lines >= STATE_LIVES; lines--)
         line = strchr(line, '\n') + 1;
-    fd = text ? openat(dir, "lives.jsonl.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644) : -1;
+    fd = text ? last__create(dir, "lives.jsonl.new") : -1;
     if (fd >= 0) {
         bool ok = (!line || fd_write_all(fd, line, strlen(line)) == 0) && fd_write_all(fd, text, strlen(text)) == 0 &&
                   fd_write_all(fd, "\n", 1) == 0;

@@ -47,23 +47,15 @@ void state_close(struct state *s)
     fd_close(&s->dir);
 }
 
-// The descriptor or -errno.
-static int write_new(int dir, const char *name)
-{
-    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-
-    return fd < 0 ? -errno : fd;
-}
-
 // tail.csv begins anew: what was in it is in history.csv now.
 static int begin_tail(struct state *s)
 {
     char text[RECORDING_TEXT_MAX];
 
     if (s->tail < 0) {
-        s->tail = openat(s->dir, "tail.csv", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
+        s->tail = last__create(s->dir, "tail.csv");
         if (s->tail < 0)
-            return -errno;
+            return s->tail;
     }
     if (ftruncate(s->tail, 0) < 0)
         return -errno;
@@ -75,7 +67,7 @@ static int begin_tail(struct state *s)
 static int write_history(struct state *s, const struct history *h)
 {
     char text[2 * RECORDING_TEXT_MAX];
-    int r = 0, fd = write_new(s->dir, "history.csv.new");
+    int r = 0, fd = last__create(s->dir, "history.csv.new");
 
     if (fd < 0)
         return fd;
@@ -210,7 +202,7 @@ int state_write(struct state *s, struct lookout *l, const struct judge_report *r
         make_ledger(s, l);
     fixed_init(&f, text, sizeof text);
     make_document(&f, s, l, report, now, end);
-    int fd = f.cut ? -EMSGSIZE : write_new(s->dir, "last.json.new"), r = fd < 0 ? fd : fd_write_all(fd, text, f.n);
+    int fd = f.cut ? -EMSGSIZE : last__create(s->dir, "last.json.new"), r = fd < 0 ? fd : fd_write_all(fd, text, f.n);
     if (fd >= 0)
         close(fd);
     if (r == 0)
@@ -246,7 +238,7 @@ static void restore_rows(int dir, const char *name, struct lookout *l)
     struct recording_error error;
     struct mem_sample row;
 
-    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = last__open(dir, name);
     if (fd < 0)
         return;
     if (recording_open(fd, &recording, &error) == 0) {

@@ -56,7 +56,7 @@ static void open_procs(struct replay *r)
 
     if (!path)
         return;
-    r->procs_fd = open(path, O_RDONLY | O_CLOEXEC);
+    r->procs_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); // never waits for a fifo
     if (r->procs_fd >= 0 && recording_procs_open(r->procs_fd, &r->procs, &error) < 0)
         unreadable(path, &error);
     else if (r->procs_fd < 0 && errno != ENOENT)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -247,3 +248,24 @@ def test_garbage_in_the_state_is_no_harm(box, watch, xray, tmp_path, garbage):
     until(lambda: report(tmp_path)["rows"] > 3, 20, w.log)
     assert w.end() == 0
     assert json.loads((state / "last.json").read_text())["ended"] == "told"
+
+
+def test_a_state_folder_full_of_traps_neither_stops_it_nor_has_others_files_written(box, watch, tmp_path):
+    b, state, victim = box(), tmp_path / "state", tmp_path / "victim"
+    w = watch(b, "--state", state)
+    until(lambda: (state / "last.json").exists(), 20, w.log)
+    assert w.end() == 0
+    victim.write_text("precious\n")
+    for name in ("history.csv", "history.csv.new", "lives.jsonl.new"):
+        (state / name).unlink(missing_ok=True)
+        os.mkfifo(state / name)
+    for name in ("tail.csv", "last.json.new"):
+        (state / name).unlink(missing_ok=True)
+        os.link(victim, state / name)
+    before = (state / "last.json").stat().st_ino
+    w = watch(b, "--state", state)
+    until(lambda: (state / "last.json").stat().st_ino != before, 20, w.log)
+    until(lambda: (state / "tail.csv").stat().st_size > 2000, 20, w.log)
+    assert w.end() == 0
+    assert victim.read_text() == "precious\n"
+    assert (state / "history.csv").is_file()
