@@ -29,10 +29,9 @@ def pytest_sessionstart(session):
         pytest.exit(tool.missing(), returncode=2)
 
 
-@pytest.fixture(scope="session")
-def no_box():
-    """Why there can be no container here, or None."""
-    return box.unusable()
+def pytest_collection_modifyitems(items):
+    """What waits for scenarios comes last: they run meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("scenario") is not None)
 
 
 class Runs:
@@ -53,7 +52,7 @@ class Runs:
             shutil.rmtree(folder, True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def runs(request):
     markers = (item.get_closest_marker("scenario") for item in request.session.items)
     names = dict.fromkeys(marker.args[0] for marker in markers if marker)

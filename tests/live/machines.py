@@ -15,7 +15,7 @@ def incident_v1():
 def incident_v2():
     """The same script inside a machine whose kernel has cgroup v2 only."""
     with uml.Machine(f"PLIMSOLL_XRAY=$RIG_FOLDER/plimsoll-xray /usr/bin/python3 {REPO}/tests/rigs/incident.py --limit 160 --rate 40 "
-                     "--seconds 85 --out $RIG_FOLDER/seen.json", files=[tool.BINARY]) as machine:
+                     "--seconds 85 --out $RIG_FOLDER/seen.json", files={"plimsoll-xray": tool.BINARY}) as machine:
         machine.wait(r"^uml ready", 30)
         machine.wait(r"^uml done", 110)
         out = machine.folder / "seen.json"
@@ -27,7 +27,7 @@ def incident_v2():
 def places_v2():
     """What test_places.py claims, on cgroup v2."""
     with uml.Machine(f"cp -r {REPO}/tests . && cd tests && PLIMSOLL_XRAY=$RIG_FOLDER/plimsoll-xray PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "
-                     "-m pytest -q --color=no -p no:cacheprovider --tb=short -r fEs live/test_places.py", files=[tool.BINARY]) as machine:
+                     "-m pytest -q --color=no -p no:cacheprovider --tb=short -r fEs live/test_places.py", files={"plimsoll-xray": tool.BINARY}) as machine:
         machine.wait(r"^uml done", 100)
         return machine.out.text()
 

@@ -184,5 +184,4 @@ def test_in_an_empty_root_it_runs(empty, mounts):
         assert done.returncode == 0, done
         assert tool.parse(done.stdout)["usage_bytes"] > 0
     else:  # without /proc there is nothing to see: it says so
-        assert done.returncode == 1, done
-        assert "/proc" in done.stderr, done
+        assert done.returncode in (1, 2) and "/proc" in done.stderr, done

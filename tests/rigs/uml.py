@@ -6,8 +6,8 @@ but loopback, no PSI.
         m.wait("uml ready", 20)
         m.wait("stalled", 60)
 
-What the script writes to its output are the lines; `folder` (RIG_FOLDER inside) is shared and removed with the machine. The
-machine ends with its script, with close(), and with the process that made it.
+What the script writes to its output are the lines. `folder` (RIG_FOLDER inside) is shared and removed with the machine; `files`
+({name: path}) are copied there. The machine ends with its script, with close(), and with the process that made it.
 """
 import os
 import pathlib
@@ -38,12 +38,12 @@ def memory_folder(otherwise):
 
 
 class Machine:
-    def __init__(self, script, memory="640M", files=(), echo=None):
+    def __init__(self, script, memory="640M", files=None, echo=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="plimsoll-uml-", dir="/var/tmp"))
         self.folder.chmod(0o755)
         (self.folder / "script.sh").write_text(f"cd {self.folder}\nexport RIG_FOLDER={self.folder}\n{script}\n")
-        for file in files:  # what lies in /tmp is not visible inside
-            shutil.copy(file, self.folder)
+        for name, file in (files or {}).items():  # what lies in /tmp is not visible inside
+            shutil.copy(file, self.folder / name)
         command = ["linux.uml", f"mem={memory}", "root=/dev/root", "rootfstype=hostfs", "rw", "init=/bin/sh",
                    "cgroup_no_v1=all", "con=null", "con0=null,fd:1", "quiet", "panic=-1", f"uml_dir={self.folder}/", "umid=uml",
                    f"RIG_SCRIPT={self.folder / 'script.sh'}", "--", str(HERE / "uml_init.sh")]
