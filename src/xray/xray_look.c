@@ -19,6 +19,8 @@
 
 #define REQUESTS_DEADLINE_MS 100
 #define FILES_SEEN 20000
+#define BALANCE_S 0.15
+#define BALANCE_PAUSE_NS 10000000
 #define AGAIN_WALK_US 50000   // a second; nobody runs us for long
 #define LAST_WALK_MS_MAX 3000 // rounds are brought to their end before the answer
 #define WATCH_TIMEOUT_MS 2000
@@ -34,6 +36,7 @@ struct xray_look {
     double start, shift; // shift: the history's last t, to which ours are added
     struct requests *requests;
     int proc_pid;
+    unsigned own_notes; // of view.notes: those made while it was opened
     uint64_t pushed, stride;
     struct mem_sample rows[VIEW_ROWS];
     size_t n_rows;
@@ -490,16 +493,30 @@ static void fill_finding(struct xray_look *l)
     v->n_conditions = signature_find_conditions(&v->facts, v->conditions, VIEW_CONDITIONS);
 }
 
+// Counters and owners can't be read at one instant, and the kernel adds its counters up late: where memory moves too fast for
+// them to agree, they are read again.
+static void make_ledger(struct xray_look *l)
+{
+    double end = seconds_now() + BALANCE_S;
+
+    eye_ledger(l->eye, &l->ledger);
+    while (!ledger_balances(&l->ledger) && seconds_now() < end) {
+        nanosleep(&(struct timespec){.tv_nsec = BALANCE_PAUSE_NS}, NULL);
+        if (eye_look(l->eye, xray_look_elapsed(l), EYE_FULL) == -ESRCH)
+            return;
+        eye_ledger(l->eye, &l->ledger);
+    }
+}
+
 const struct xray_view *xray_look_view(struct xray_look *l)
 {
     struct xray_view *v = &l->view;
-    static unsigned own_notes;
 
     if (!v->ledger)
-        own_notes = v->n_notes; // those made while it was opened
-    v->n_notes = own_notes;
+        l->own_notes = v->n_notes;
+    v->n_notes = l->own_notes;
     v->made = time(NULL);
-    eye_ledger(l->eye, &l->ledger);
+    make_ledger(l);
     v->ledger = &l->ledger;
     eye_view(l->eye, &v->see);
     eye_progress(l->eye, &v->walk);
