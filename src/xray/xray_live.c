@@ -96,9 +96,9 @@ static void put_picture(const struct buf *picture, int rows, bool from_scratch)
 }
 
 // Waits until `until` (monotonic seconds) or a key; true if the key ends it. A terminal that is gone ends it too.
-static bool wait_for_key(double until)
+static bool wait_for_key(double until, bool has_keys)
 {
-    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+    struct pollfd p = {.fd = has_keys ? STDIN_FILENO : -1, .events = POLLIN}; // poll leaves -1 out
     struct timespec t;
     char key;
 
@@ -127,7 +127,7 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static int run(struct xray_look *l, double for_s, enum xray_color color)
+static int run(struct xray_look *l, double for_s, enum xray_color color, bool has_keys)
 {
     bool fresh = true;
     double begin = now(), next = begin;
@@ -152,7 +152,7 @@ static int run(struct xray_look *l, double for_s, enum xray_color color)
             break;
         while (next <= now())
             next += 1;
-        if (wait_for_key(next))
+        if (wait_for_key(next, has_keys))
             break;
     }
     return 0;
@@ -182,7 +182,7 @@ int xray_live(struct xray_look *l, double for_s, enum xray_color color)
     }
     static const char hide[] = "\033[?25l", show[] = "\033[0m\033[?25h\n";
     (void)fd_write_all(STDOUT_FILENO, hide, sizeof hide - 1);
-    int rc = run(l, for_s, color);
+    int rc = run(l, for_s, color, has_keys);
     (void)fd_write_all(STDOUT_FILENO, show, sizeof show - 1);
     if (has_keys)
         tcsetattr(STDIN_FILENO, TCSANOW, &before);

@@ -255,6 +255,21 @@ def test_the_live_picture_fits_a_terminal_that_is_made_smaller():
     assert t.end()[0] == 0
 
 
+def test_the_live_picture_needs_no_keyboard():
+    master, slave = pty.openpty()
+    p = subprocess.Popen([tool.BINARY, "--self", "--live", "--for", "2s"], stdin=subprocess.DEVNULL, stdout=slave, env={"TERM": "xterm"})
+    os.close(slave)
+    seen = b""
+    while select.select([master], [], [], 20)[0]:
+        try:
+            data = os.read(master, 65536)
+        except OSError:  # the other end is closed
+            break
+        seen += data
+    os.close(master)
+    assert p.wait(20) == 0 and seen.count(b"\033[H") >= 3, seen[-2000:]
+
+
 def test_live_without_a_terminal_is_2():
     done = xray("--self", "--live")
     assert done.returncode == 2 and "terminal" in done.stderr
