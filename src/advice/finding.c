@@ -180,6 +180,22 @@ static void place_process(const struct finding_input *in, struct finding *ret)
         ret->signature = SIG_GO_NO_LIMIT;
 }
 
+// The fullest file system in memory.
+static void place_mount(const struct finding_input *in, struct finding *ret)
+{
+    const struct mount *most = NULL;
+
+    for (int i = 0; in->mounts && i < in->mounts->n; i++)
+        if (in->mounts->m[i].kind != MOUNT_HUGETLB && in->mounts->m[i].used > (most ? most->used : 0))
+            most = &in->mounts->m[i];
+    if (!most)
+        return;
+    copy_clean(ret->place, sizeof ret->place, most->path);
+    ret->place_kind = mount_kind_name(most->kind);
+    ret->app = advice_app_of_path(most->path);
+    ret->bytes = most->used;
+}
+
 // Kernel memory that inodes of files in memory explain is somebody's directory.
 static void place_inodes(const struct finding_input *in, struct finding *ret)
 {
@@ -298,6 +314,8 @@ void finding_make(const struct finding_input *in, struct finding *ret)
     const struct eye_dir *d = worst_directory(in);
     switch (ret->cause) {
     case CAUSE_TMPFS:
+        if (!d)
+            place_mount(in, ret); // not walked yet
         if (!d)
             break;
         place_directory(in, d, ret);

@@ -44,6 +44,7 @@ static void make_finding(struct watcher *w, bool stall, struct finding *ret)
         .dirs = l->dirs,
         .n_dirs = (size_t)l->n_dirs,
         .mounts = l->see.mounts,
+        .segments = l->see.segments,
         .procs = l->see.procs,
         .n_procs = l->see.nprocs > 0 ? (size_t)l->see.nprocs : 0,
         .facts = &w->facts,

@@ -148,6 +148,19 @@ T(kernel_memory_of_inodes_names_the_directory_with_the_files)
     assert_string_equal(f.place, "");
 }
 
+T(before_the_walk_the_fullest_mount_is_named)
+{
+    struct judge_report j = growing(CAUSE_TMPFS, LINE_TMPFS, MIB, MIB);
+    struct mounts m = {
+        .n = 2,
+        .m = {{.kind = MOUNT_TMPFS, .path = "/dev/shm", .used = 5}, {.kind = MOUNT_TMPFS, .path = "/app/var", .used = 50}}};
+    struct finding_input in = {.judge = &j, .mounts = &m, .root_fd = -1};
+    struct finding f;
+    finding_make(&in, &f);
+    assert_string_equal(f.place, "/app/var");
+    assert_int_equal(f.bytes, 50);
+}
+
 T(deleted_files_name_who_holds_them)
 {
     struct judge_report j = growing(CAUSE_DELETED_FILES, LINE_DELETED_FILES, MIB, MIB);
@@ -199,5 +212,5 @@ CLAIMS(C(the_sentence_names_place_rate_share_cause_and_time_left),
        C(without_a_judge_the_ages_of_files_are_marked_as_such), C(a_stall_is_told_with_oom_kill),
        C(an_alarm_without_anything_but_the_judge_still_says_what_grows), C(the_process_with_most_of_what_grows_is_named),
        C(workers_that_grow_together_are_named_together), C(kernel_memory_of_inodes_names_the_directory_with_the_files),
-       C(deleted_files_name_who_holds_them), C(control_characters_of_paths_do_not_reach_the_sentence),
-       C(every_verdict_has_a_sentence))
+       C(before_the_walk_the_fullest_mount_is_named), C(deleted_files_name_who_holds_them),
+       C(control_characters_of_paths_do_not_reach_the_sentence), C(every_verdict_has_a_sentence))
