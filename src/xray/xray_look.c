@@ -269,17 +269,29 @@ static void keep_row(struct xray_look *l, const struct mem_sample *s)
     l->rows[l->n_rows++] = *s;
 }
 
-static void judge_sample(struct xray_look *l, const struct mem_sample *s, double t)
+static void push(struct xray_look *l, const struct mem_sample *s)
 {
     struct judge_event events[JUDGE_EVENTS_PER_PUSH];
+    struct xray_view *v = &l->view;
+    unsigned n = judge_push(l->judge, s, events);
+
+    for (unsigned i = 0; i < n; i++) {
+        if (v->n_events == VIEW_EVENTS)
+            memmove(v->events, v->events + 1, --v->n_events * sizeof *events);
+        v->events[v->n_events++] = events[i];
+    }
+    keep_row(l, s);
+}
+
+static void judge_sample(struct xray_look *l, const struct mem_sample *s, double t)
+{
     struct mem_sample shifted = *s;
 
     shifted.t = t;
     if (l->view.requests_known)
         mem_set(&shifted, MEM_requests, l->view.requests.total);
-    (void)judge_push(l->judge, &shifted, events);
+    push(l, &shifted);
     l->judged_own = true;
-    keep_row(l, &shifted);
 }
 
 static void count_requests(struct xray_look *l)
@@ -357,9 +369,7 @@ int xray_look_ask_watch(struct xray_look *l, const char *socket)
     r = recording_open_text(csv, n, &recording, &error);
     if (r == 0) {
         while (recording_next(recording, &s, &error) == 1) {
-            struct judge_event events[JUDGE_EVENTS_PER_PUSH];
-            (void)judge_push(l->judge, &s, events);
-            keep_row(l, &s);
+            push(l, &s);
             l->shift = s.t;
             l->from_watch = true;
         }

@@ -163,6 +163,8 @@ static int write_report(const struct run *r, const struct xray_view *v)
                               .headline = v->headline,
                               .ledger = v->ledger,
                               .judge = v->judged ? &v->judge : NULL,
+                              .events = v->events,
+                              .n_events = v->n_events,
                               .rows = v->rows,
                               .n_rows = v->n_rows,
                               .procs = v->see.procs,

@@ -21,6 +21,7 @@
 #define VIEW_NOTE 360
 #define VIEW_CONDITIONS 8
 #define VIEW_ROWS 1024
+#define VIEW_EVENTS 64
 
 struct xray_view {
     char target[MEM_PATH + 96]; // "this container: cgroup v1 /sys/fs/cgroup/memory/docker/abc"
@@ -47,6 +48,8 @@ struct xray_view {
     bool judged; // samples were pushed: `judge` holds
     struct judge_report judge;
     bool from_watch; // a running watch's history is in it
+    struct judge_event events[VIEW_EVENTS]; // alarms as watch would have sent them; the latest
+    size_t n_events;
     const struct mem_sample *rows;
     size_t n_rows;
 
