@@ -49,8 +49,17 @@ static void look_at(struct segments *g, int fds, const char *name, pid_t pid, se
     if (kind == SEGMENT_DELETED && !in_memory(st.st_dev, arg) && !is_on_tmpfs(fds, name))
         return;
     struct segment *s = segments_get(g, kind, st.st_dev, st.st_ino);
-    if (!s)
+    if (!s) {
+        segments_add_more(g,
+                          &(struct segment){.kind = kind,
+                                            .dev = st.st_dev,
+                                            .ino = st.st_ino,
+                                            .bytes = (int64_t)st.st_blocks * 512,
+                                            .size = st.st_size,
+                                            .open = true},
+                          pid);
         return;
+    }
     segments_hold(s, pid);
     segments_name(s, path);
     if (s->owner == pid)

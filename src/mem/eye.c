@@ -22,6 +22,7 @@
 #define REFRESH_MAX 12      // segments whose size is looked at in every look
 #define SEGMENTS_EVERY_S 4.0
 #define ROLLUP_EVERY_S 30.0
+#define SHARE_US 500 // of a second, for each of the two on average
 
 static int64_t now_us(const struct eye *e)
 {
@@ -224,13 +225,13 @@ static bool read_segments(struct eye *e, double t, int64_t budget_us, bool smaps
 static void sum_segments(struct eye *e)
 {
     const struct segments *g = &e->segments;
-    bool sized = !g->dropped && !e->gvisor;
+    bool sized = !g->lost && !e->gvisor;
     for (int i = 0; i < g->n; i++)
         sized = sized && (g->s[i].kind == SEGMENT_DELETED || (g->s[i].bytes >= 0 && !g->s[i].estimate));
     e->shared_bytes = g->complete && sized
                           ? segments_sum(g, SEGMENT_SHARED_ANON) + segments_sum(g, SEGMENT_SYSV) + segments_sum(g, SEGMENT_MEMFD)
                           : -1;
-    e->deleted_bytes = g->complete && !g->dropped ? segments_sum(g, SEGMENT_DELETED) : -1;
+    e->deleted_bytes = g->complete && !g->lost ? segments_sum(g, SEGMENT_DELETED) : -1;
 }
 
 // Negative: not known.
@@ -271,14 +272,22 @@ static void look_deeper(struct eye *e, double t)
     int64_t budget = e->options.budget_us, start = now_us(e);
     // Half of the looks walk; the others look into processes, if it is time, and walk with what is left.
     e->turn = (e->turn + 1) % 4;
-    bool due_segments = e->segments_at >= 0 || e->segments_t < 0 || t - e->segments_t >= SEGMENTS_EVERY_S;
-    bool due_rollup = e->rolling || e->rollup_t < 0 || t - e->rollup_t >= ROLLUP_EVERY_S;
+    // What costs more comes less often: a process with thousands of descriptors is looked into in one go.
+    double segments_every = (double)e->segments_cost_us / SHARE_US, rollup_every = (double)e->rollup_cost_us / SHARE_US;
+    segments_every = segments_every > SEGMENTS_EVERY_S ? segments_every : SEGMENTS_EVERY_S;
+    rollup_every = rollup_every > ROLLUP_EVERY_S ? rollup_every : ROLLUP_EVERY_S;
+    bool due_segments = e->segments_at >= 0 || e->segments_t < 0 || t - e->segments_t >= segments_every;
+    bool due_rollup = e->rolling || e->rollup_t < 0 || t - e->rollup_t >= rollup_every;
     if (e->turn == 1 && due_rollup) {
+        e->rollup_cost_us = e->rolling ? e->rollup_cost_us : 0;
         e->rolling = !proc_table_rollup(e->table, budget, e->options.now_us, e->options.clock_arg);
+        e->rollup_cost_us += now_us(e) - start;
         if (!e->rolling)
             e->rollup_t = t;
     } else if (e->turn == 3 && due_segments) {
+        e->segments_cost_us = e->segments_at >= 0 ? e->segments_cost_us : 0;
         (void)read_segments(e, t, budget, false);
+        e->segments_cost_us += now_us(e) - start;
     }
     int64_t left = budget - (now_us(e) - start);
     if (left > 0)

@@ -29,11 +29,12 @@ struct eye {
     int32_t segments_at;                 // the process whose turn it is; -1: no round is under way
     double segments_t, rollup_t, walk_t; // when the last round of each ended; < 0: none yet
     bool rolling, pss_fresh, walk_idle;
-    int turn;                            // of what a budgeted look does
-    int slot[MOUNTS_MAX];                // of the walk, for each mount; -1: it isn't walked
-    dev_t slot_dev[SCAN_MOUNTS];         // 0: free
-    int64_t shared_bytes, deleted_bytes; // sums of segments; -1: not all could be seen
-    int64_t inferred_deleted;            // used minus walked, when the last round ended; -1: can't be told
+    int64_t segments_cost_us, rollup_cost_us; // of the present or last round
+    int turn;                                 // of what a budgeted look does
+    int slot[MOUNTS_MAX];                     // of the walk, for each mount; -1: it isn't walked
+    dev_t slot_dev[SCAN_MOUNTS];              // 0: free
+    int64_t shared_bytes, deleted_bytes;      // sums of segments; -1: not all could be seen
+    int64_t inferred_deleted;                 // used minus walked, when the last round ended; -1: can't be told
     double round_began;
     int64_t anon_moved; // during the last full look
     char scratch[EYE_SCRATCH];

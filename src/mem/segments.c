@@ -15,6 +15,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#define MORE_MAX 16                  // entries for what lies beyond the table: kinds and devices
+#define MAPPED_MIN 64                // entries that deleted files don't take
 #define BYTES_MAX (INT64_C(1) << 50) // of one segment: sums can't overflow
 
 const char *segment_kind_name(enum segment_kind kind)
@@ -26,6 +28,7 @@ const char *segment_kind_name(enum segment_kind kind)
 void segments_init(struct segments *g)
 {
     g->n = g->dropped = 0; // the rest is written when it is used
+    g->lost = false;
     g->round = 0;
     g->complete = false;
     g->unseen = 0;
@@ -33,8 +36,12 @@ void segments_init(struct segments *g)
 
 void segments_begin(struct segments *g)
 {
+    if (g->keys_used)
+        memset(g->key, 0, sizeof g->key);
+    g->keys_used = false;
     g->round++;
     g->dropped = 0;
+    g->lost = false;
     g->running_complete = true;
     g->running_unseen = 0;
 }
@@ -71,17 +78,15 @@ void segments_refresh(struct segments *g, int proc, int max)
     }
 }
 
-struct segment *segments_get(struct segments *g, enum segment_kind kind, dev_t dev, ino_t ino)
+static struct segment *get(struct segments *g, enum segment_kind kind, dev_t dev, ino_t ino, int max)
 {
     struct segment *s = NULL;
     for (int i = 0; i < g->n && !s; i++)
-        if (g->s[i].dev == dev && g->s[i].ino == ino)
+        if (g->s[i].dev == dev && g->s[i].ino == ino && (ino != SEGMENTS_MORE || g->s[i].kind == kind))
             s = &g->s[i];
     if (!s) {
-        if (g->n == SEGMENTS_MAX) {
-            g->dropped++;
+        if (g->n >= max)
             return NULL;
-        }
         s = &g->s[g->n++];
         *s = (struct segment){.kind = kind, .dev = dev, .ino = ino, .bytes = -1, .seen = g->round - 1};
     }
@@ -95,6 +100,42 @@ struct segment *segments_get(struct segments *g, enum segment_kind kind, dev_t d
         s->estimate = s->open = s->mapped = false;
     }
     return s;
+}
+
+struct segment *segments_get(struct segments *g, enum segment_kind kind, dev_t dev, ino_t ino)
+{
+    // Deleted files may come by the thousand: they leave room for what is mapped.
+    return get(g, kind, dev, ino, kind == SEGMENT_DELETED ? SEGMENTS_MAX - MORE_MAX - MAPPED_MIN : SEGMENTS_MAX - MORE_MAX);
+}
+
+void segments_add_more(struct segments *g, const struct segment *s, pid_t pid)
+{
+    uint64_t key = ((uint64_t)s->ino * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)s->dev * UINT64_C(0xff51afd7ed558ccd)) | 1;
+    uint32_t at = (uint32_t)(key >> 40) % SEGMENTS_KEYS;
+    while (g->key[at] && g->key[at] != key)
+        at = (at + 1) % SEGMENTS_KEYS;
+    bool known = g->key[at], room = known || g->dropped < SEGMENTS_KEYS / 2;
+    struct segment *all = room ? get(g, s->kind, s->dev, SEGMENTS_MORE, SEGMENTS_MAX) : NULL;
+    if (!all || s->bytes < 0) {
+        g->lost = true;
+        return;
+    }
+    if (known) { // another process has it, too
+        segments_hold(all, pid);
+        return;
+    }
+    g->key[at] = key;
+    g->keys_used = true;
+    g->dropped++;
+    if (!all->last) // the first of this round
+        all->size = all->more = 0;
+    all->bytes = (all->bytes < 0 ? 0 : all->bytes) + s->bytes;
+    all->size = all->size + s->size;
+    all->open = all->open || s->open;
+    all->mapped = all->mapped || s->mapped;
+    all->more++;
+    segments_hold(all, pid);
+    snprintf(all->name, sizeof all->name, "%d others", all->more);
 }
 
 void segments_hold(struct segment *s, pid_t pid)
@@ -252,8 +293,12 @@ int segments_read_maps(struct segments *g, int proc_pid, pid_t pid, bool smaps, 
         if (segments_parse_map(line, &m) < 0 || !take_kind(&m, in_memory, arg, &kind))
             continue;
         struct segment *s = segments_get(g, kind, makedev(m.major, m.minor), m.ino);
-        if (!s)
+        if (!s) {
+            struct segment one = {.kind = kind, .dev = makedev(m.major, m.minor), .ino = m.ino, .bytes = -1, .mapped = true};
+            (void)stat_mapping(proc_pid, &m, &one);
+            segments_add_more(g, &one, pid);
             continue;
+        }
         segments_hold(s, pid);
         segments_name(s, m.path);
         s->mapped = true;
@@ -300,8 +345,10 @@ int segments_read_sysv(struct segments *g, int proc, segments_pid_fn is_ours, vo
             if (is_ours && !is_ours((pid_t)cpid, arg))
                 continue;
             s = segments_get(g, SEGMENT_SYSV, 0, (ino_t)id);
-            if (!s)
+            if (!s) {
+                segments_add_more(g, &(struct segment){.kind = SEGMENT_SYSV, .ino = (ino_t)id, .bytes = rss}, (pid_t)cpid);
                 continue;
+            }
             segments_hold(s, (pid_t)cpid);
             snprintf(s->name, sizeof s->name, "shmid %" PRId64, id);
         }

@@ -8,6 +8,8 @@
 #include <sys/types.h>
 
 #define SEGMENTS_MAX 256
+#define SEGMENTS_KEYS 16384      // objects beyond the table that a round can tell apart: half of it
+#define SEGMENTS_MORE UINT64_MAX // the inode of an entry that stands for those beyond the table
 #define SEGMENT_NAME 64
 
 enum segment_kind {
@@ -32,13 +34,17 @@ struct segment {
     bool mapped;
     int fd; // the owner's descriptor; -1: it is mapped at start to end
     uint64_t start, end;
+    int more;                // SEGMENTS_MORE: how many it stands for
     pid_t last;              // the last process counted in holders
     uint32_t seen;           // round
     char name[SEGMENT_NAME]; // the end of its path, without " (deleted)"
 };
 
 struct segments {
-    int n, dropped;
+    int n;
+    int dropped; // objects beyond the table: they are summed up in entries with the inode SEGMENTS_MORE
+    bool keys_used;
+    bool lost; // even of those there were too many: sums are too small
     uint32_t round;
     // As of the last round that ended:
     bool complete;   // every process could be looked at
@@ -47,16 +53,18 @@ struct segments {
     bool running_complete;
     uint32_t running_unseen;
     struct segment s[SEGMENTS_MAX];
+    uint64_t key[SEGMENTS_KEYS]; // of objects beyond the table, hashed; 0: free
 };
 
-void segments_init(struct segments *g);
+void segments_init(struct segments *g);  // of zeroed memory, or to start anew
 void segments_begin(struct segments *g); // a round: marks all as not seen
 void segments_end(struct segments *g);   // drops what wasn't seen
 // Between rounds: the present sizes of up to max segments, by their owners' descriptors and mappings. Opens nothing.
 void segments_refresh(struct segments *g, int proc, int max);
-// Finds or makes the segment; NULL where the table is full (dropped is counted).
+// Finds or makes the segment; NULL where the table is full: then segments_add_more().
 struct segment *segments_get(struct segments *g, enum segment_kind kind, dev_t dev, ino_t ino);
-void segments_hold(struct segment *s, pid_t pid); // pid has it; processes come one after the other
+void segments_add_more(struct segments *g, const struct segment *s, pid_t pid); // kind, dev, ino and bytes count
+void segments_hold(struct segment *s, pid_t pid);                               // pid has it; processes come one after the other
 void segments_name(struct segment *s, const char *path);
 
 // One line of /proc/PID/maps (or a head line of smaps), in place. 0 or -EINVAL. path "" for anonymous memory.
