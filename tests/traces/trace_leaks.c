@@ -8,6 +8,12 @@ static double part(struct world *w, double lo, double hi)
     return log_uniform(w, lo, hi) * headroom(w) * w->squeeze;
 }
 
+// What else goes on does so within hours, however long the trace is.
+static double span(const struct world *w)
+{
+    return fmin(w->end, 16000);
+}
+
 static void leak_into(struct world *w, enum target k)
 {
     w->leak_target = w->leak_also = k;
@@ -37,7 +43,7 @@ static void beside(struct world *w)
 {
     switch (pick(w, 8)) {
     case 0:
-        add_teeth(w, w->main_target, part(w, 0.03, 0.2), log_uniform(w, 10, w->end / 20), 0.1, 1);
+        add_teeth(w, w->main_target, part(w, 0.03, 0.2), log_uniform(w, 10, span(w) / 20), 0.1, 1);
         break;
     case 1:
         add_spikes(w, T_NATIVE, part(w, 0.03, 0.2), log_uniform(w, 200, 2000), log_uniform(w, 10, 100));
@@ -77,7 +83,7 @@ static void where_it_goes(struct world *w, enum trace_class c)
 
 static void traffic_of(struct world *w, enum trace_class c)
 {
-    double rps = log_uniform(w, 3, 300), period = w->end / uniform(w, 3.05, 10);
+    double rps = log_uniform(w, 3, 300), period = span(w) / uniform(w, 3.05, 10);
 
     if (c == TRACE_PER_REQUEST_WAVE)
         traffic_wave(w, rps, uniform(w, 0.4, 0.95), period, uniform(w, 0, 1), uniform(w, 0, 0.12));
@@ -123,7 +129,7 @@ static void all_else(struct world *w, enum trace_class c)
 {
     switch (c) {
     case TRACE_HEAP_SAWTOOTH:
-        add_teeth(w, T_PHP, part(w, 0.05, 0.25), log_uniform(w, 10, w->end / 12), uniform(w, 0, 0.2), 1);
+        add_teeth(w, T_PHP, part(w, 0.05, 0.25), log_uniform(w, 10, span(w) / 12), uniform(w, 0, 0.2), 1);
         break;
     case TRACE_PER_REQUEST_WAVE:
     case TRACE_ON_OFF:
@@ -135,7 +141,7 @@ static void all_else(struct world *w, enum trace_class c)
         w->leak_mult_hi = 1.6;
         break;
     case TRACE_SEASON:
-        add_wave(w, w->main_target, part(w, 0.05, 0.25), w->end / uniform(w, 3.05, 10), uniform(w, 0, 1), 0.08);
+        add_wave(w, w->main_target, part(w, 0.05, 0.25), span(w) / uniform(w, 3.05, 10), uniform(w, 0, 1), 0.08);
         break;
     case TRACE_SOME_WORKERS:
         add_workers(w, T_PHP, 2 + pick(w, 20), part(w, 0.05, 0.25), uniform(w, 0.03, 0.2) * fmin(w->end, 7200),
@@ -146,7 +152,7 @@ static void all_else(struct world *w, enum trace_class c)
         add_teeth(w, T_GO, part(w, 0.02, 0.15), log_uniform(w, 4, 200), 0.15, 1);
         break;
     case TRACE_AFTER_WARMUP:
-        add_saturating(w, w->main_target, part(w, 0.05, 0.5), uniform(w, 0.01, 0.12) * w->end, 0);
+        add_saturating(w, w->main_target, part(w, 0.05, 0.5), uniform(w, 0.01, 0.12) * span(w), 0);
         break;
     case TRACE_CACHE_AT_LIMIT:
         w->need_lru = true;

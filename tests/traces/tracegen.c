@@ -62,6 +62,10 @@ static void draw_time(struct world *w, const struct trace_spec *spec)
         end = 86400 * uniform(w, 3.05, 5);
         dt = 60;
     }
+    // A day and less, of what grows all along: a leak, or a ramp that its requests explain.
+    bool all_along = trace_class_leaks(spec->class) || spec->class == TRACE_RAMP_REQUESTS;
+    if (chance(w, 0.12) && all_along)
+        end = 86400 * log_uniform(w, 0.2, 1);
     w->end = spec->duration > 0 ? spec->duration : end;
     w->dt = spec->dt > 0 ? spec->dt : fmax(dt, w->end / 7200);
     w->n = (size_t)(w->end / w->dt) + 4;
