@@ -229,18 +229,20 @@ void draw_to(struct buf *b, const struct screen *s, int at)
 
 void draw_wrapped(struct buf *b, const struct screen *s, enum ink ink, const char *text, int indent)
 {
+    const char *on = s->color && ink ? inks[ink] : "", *off = s->color && ink ? "\033[0m" : "";
     char clean[2048];
     size_t n = make_harmless(s, text, strlen(text), clean, sizeof clean);
     int at = column_now(b);
     bool fresh = true;
 
+    add_text(b, on);
     for (size_t i = 0; i < n;) {
         size_t length = strcspn(clean + i, " ");
         int width = draw_width(clean + i, length);
         if (!fresh && at + 1 + width > s->columns) {
-            add_text(b, "\n");
-            for (int k = 0; k < indent; k++)
-                add_text(b, " ");
+            add_text(b, off);
+            buf_printf(b, "\n%*s", indent, "");
+            add_text(b, on);
             at = indent;
             fresh = true;
         }
@@ -248,14 +250,11 @@ void draw_wrapped(struct buf *b, const struct screen *s, enum ink ink, const cha
             add_text(b, " ");
         at += width + !fresh;
         fresh = false;
-        if (s->color && ink)
-            add_text(b, inks[ink]);
         buf_add(b, clean + i, length);
-        if (s->color && ink)
-            add_text(b, "\033[0m");
         i += length;
         i += clean[i] == ' ';
     }
+    add_text(b, off);
 }
 
 void draw_bar(struct buf *b, const struct screen *s, enum ink ink, int64_t part, int64_t whole, int columns)

@@ -198,11 +198,11 @@ def test_a_report_is_one_page(tmp_path):
 
 
 class Terminal:
-    def __init__(self, *arguments, rows=40, columns=100):
+    def __init__(self, *arguments, rows=40, columns=100, env=None):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.environ.update(TERM="xterm", LC_ALL="C.UTF-8")
             os.environ.pop("NO_COLOR", None)
+            os.environ.update(TERM="xterm", LC_ALL="C.UTF-8", **(env or {}))
             os.execv(tool.BINARY, [str(tool.BINARY), *arguments])
         self.resize(rows, columns)
         self.before = termios.tcgetattr(self.fd)
@@ -253,6 +253,14 @@ def test_the_live_picture_fits_a_terminal_that_is_made_smaller():
     os.kill(t.pid, signal.SIGTERM)
     t.until(lambda seen: seen.rstrip().endswith(b"\033[?25h"))
     assert t.end()[0] == 0
+
+
+def test_a_terminal_has_color_unless_no_color_says_otherwise():
+    for env, has in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+        t = Terminal("--self", env=env)
+        t.until(lambda seen: b"One look." in seen)
+        t.end()
+        assert (re.search(rb"\033\[[0-9]+m", t.seen) is not None) == has, env
 
 
 def test_the_live_picture_needs_no_keyboard():
@@ -370,6 +378,19 @@ def test_a_second_look_is_judged(filled):
     look = check_schema(tool.parse(filled.call(["/app/plimsoll-xray", "--for", "2s", "--json"]).stdout))
     assert look["history"] == "own" and look["total_growth_bytes_per_min"] is not None
     assert look["lines"][0]["verdict"] in VERDICTS
+
+
+def test_a_running_watch_is_asked_for_its_history(shop):
+    watch = shop.run(["/app/plimsoll-xray", "watch", "--log", "-"])
+    watch.wait(tool.WATCHING, 20)
+    end = time.monotonic() + 30
+    while True:
+        look = check_schema(tool.parse(shop.call(["/app/plimsoll-xray", "--json"]).stdout))
+        if look["history"] == "watch" and look["seconds_judged"] >= 2:
+            break
+        assert time.monotonic() < end, look["history"]
+        time.sleep(0.2)
+    assert look["growth_bytes_per_min"] is None or not look["growth_from_ages"] or look["verdict"] == "undecided"
 
 
 # --- an empty root
