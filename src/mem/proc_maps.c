@@ -53,7 +53,8 @@ static void add(struct proc_maps *m, uint64_t start, uint64_t end, enum span_cla
         m->dropped++;
         return;
     }
-    m->span[m->n++] = (struct map_span){start, end, class};
+    m->last_span = m->n;
+    m->span[m->n++] = (struct map_span){.start = start, .end = end, .class = class};
 }
 
 // Something with a file or a name of the kernel's lies at [start, end): tentative Go arenas close below it are none.
@@ -144,6 +145,7 @@ void proc_maps_begin(struct proc_maps *m, bool go)
     // The spans are left as they are: they need not be touched to be forgotten.
     memset(m, 0, offsetof(struct proc_maps, span));
     m->go = go;
+    m->last_span = -1;
 }
 
 void proc_maps_line(struct proc_maps *m, char *line)
@@ -155,6 +157,7 @@ void proc_maps_line(struct proc_maps *m, char *line)
     uint64_t start = l.start, end = l.end;
     const char *perms = l.perms, *path = l.path;
     m->last_end = end;
+    m->last_span = -1;
     if (!*path && perms[3] == 'p') {
         add_anonymous(m, start, end, perms);
         return;
@@ -168,20 +171,55 @@ void proc_maps_line(struct proc_maps *m, char *line)
         add(m, start, end, class);
 }
 
-int proc_maps_read(int proc_pid, bool go, char *scratch, size_t size, struct proc_maps *ret)
+void proc_maps_resident_line(struct proc_maps *m, const char *line)
+{
+    struct map_span *s = m->last_span >= 0 ? &m->span[m->last_span] : NULL;
+    static const char rss[] = "Rss:", anonymous[] = "Anonymous:";
+    const char *number = s && s->class == SPAN_TEXT && starts(line, rss)         ? line + sizeof rss - 1
+                         : s && s->class != SPAN_TEXT && starts(line, anonymous) ? line + sizeof anonymous - 1
+                                                                                 : NULL;
+    if (!number)
+        return;
+    int64_t kib = 0;
+    number += strspn(number, " \t");
+    if (*number < '0' || *number > '9')
+        return;
+    for (; *number >= '0' && *number <= '9' && kib < INT32_MAX; number++)
+        kib = kib * 10 + (*number - '0');
+    // No more than the mapping holds, whatever it says.
+    int64_t most = (int64_t)(s->end - s->start);
+    s->resident = kib > most / 1024 ? most : kib * 1024;
+}
+
+static int read_lines(int proc_pid, const char *name, bool go, char *scratch, size_t size, struct proc_maps *ret)
 {
     struct lines l;
     char *line;
-    int r, fd = openat(proc_pid, "maps", O_RDONLY | O_CLOEXEC);
+    int r, fd = openat(proc_pid, name, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return -errno;
     proc_maps_begin(ret, go);
     lines_init(&l, fd, scratch, size);
-    while ((r = lines_next(&l, &line)) > 0)
-        proc_maps_line(ret, line);
+    while ((r = lines_next(&l, &line)) > 0) {
+        // A mapping's line begins with a lower-case digit, a figure's with a capital.
+        if (*line >= 'A' && *line <= 'Z')
+            proc_maps_resident_line(ret, line);
+        else
+            proc_maps_line(ret, line);
+    }
     close(fd);
     return r;
+}
+
+int proc_maps_read(int proc_pid, bool go, char *scratch, size_t size, struct proc_maps *ret)
+{
+    return read_lines(proc_pid, "maps", go, scratch, size, ret);
+}
+
+int proc_maps_read_smaps(int proc_pid, bool go, char *scratch, size_t size, struct proc_maps *ret)
+{
+    return read_lines(proc_pid, "smaps", go, scratch, size, ret);
 }
 
 const struct map_span *proc_maps_find(const struct proc_maps *m, uint64_t address)

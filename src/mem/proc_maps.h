@@ -28,6 +28,7 @@ enum span_class {
 struct map_span {
     uint64_t start, end;
     enum span_class class;
+    int64_t resident; // from smaps: anonymous pages in bytes, of TEXT all; 0 from maps
 };
 
 struct proc_maps {
@@ -39,15 +40,19 @@ struct proc_maps {
     uint64_t guard_end;  // of the last mapping that may be a stack's guard
     int32_t settled;     // spans below the last mapping that isn't anonymous
     uint64_t anchor_end; // of the last mapping that isn't anonymous
+    int32_t last_span;   // of the last mapping; -1: it has none
     uint64_t last_end;   // of the last mapping
     struct map_span span[PROC_MAPS_SPANS];
 };
 
 // Reads PID/maps beneath proc_pid. go: the process has a Go runtime. scratch: any buffer of at least 4 KiB. 0 or -errno.
 int proc_maps_read(int proc_pid, bool go, char *scratch, size_t size, struct proc_maps *ret);
+// The same from PID/smaps, with what is resident: for systems without a pagemap. It costs the kernel a walk over all pages.
+int proc_maps_read_smaps(int proc_pid, bool go, char *scratch, size_t size, struct proc_maps *ret);
 // The same from a text of maps (or smaps: other lines are passed over), line by line.
 void proc_maps_begin(struct proc_maps *m, bool go);
-void proc_maps_line(struct proc_maps *m, char *line); // changes the line
+void proc_maps_line(struct proc_maps *m, char *line);                // changes the line
+void proc_maps_resident_line(struct proc_maps *m, const char *line); // of smaps, below a mapping's line
 
 // The span that address lies in; NULL.
 const struct map_span *proc_maps_find(const struct proc_maps *m, uint64_t address);

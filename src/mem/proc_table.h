@@ -47,7 +47,7 @@ bool proc_table_rollup(struct proc_table *t, int64_t budget_us, int64_t (*now_us
 bool proc_table_split_some(struct proc_table *t, int64_t budget_us, int64_t (*now_us)(void *arg), void *clock_arg);
 
 // Splits the anonymous memory of a process (index): fills split, text, php_*, memory_limit. 0; -EACCES: not ours to see; -ESRCH:
-// gone; -ENOTSUP: there is no pagemap (gVisor); other -errno.
+// gone; other -errno. Where there is no pagemap (gVisor), php_heap is the address space of the heap.
 int proc_table_split(struct proc_table *t, int32_t index);
 // The index of the process whose anonymous memory has changed the most (by 256 KiB at least) since it was split, or wasn't split
 // yet; -1: none that may be.

@@ -175,6 +175,19 @@ static int count_spans(struct proc_table *t, int pagemap, bool all, struct part 
     return r;
 }
 
+// The same without a pagemap: what smaps said of each mapping, of which no relative is known to share any.
+static void take_resident(struct proc_table *t, struct part part[PART_N], int64_t *ret_text)
+{
+    *ret_text = 0;
+    for (int32_t i = 0; i < t->maps->n; i++) {
+        const struct map_span *s = &t->maps->span[i];
+        if (s->class == SPAN_TEXT)
+            *ret_text += s->resident;
+        else
+            part[part_of(s->class)].exclusive += s->resident;
+    }
+}
+
 // PHP's heap lies in spans that were counted as something else.
 static void take_php(const struct chunks *c, bool all, struct part part[PART_N])
 {
@@ -243,7 +256,7 @@ static void keep_split(struct proc_table *t, int32_t index, const struct chunks 
     if (c->limit >= 0)
         p->memory_limit = c->limit;
     p->php = p->php || c->heaps || t->maps->php;
-    s->anon_at_split = rss;
+    s->anon_at_split = rss >= 0 ? rss : p->rss;
 }
 
 static int split(struct proc_table *t, int32_t index, int dir, int mem, int pagemap)
@@ -253,7 +266,8 @@ static int split(struct proc_table *t, int32_t index, int dir, int mem, int page
     struct part part[PART_N] = {0};
     struct chunks chunks;
     int64_t text;
-    int r = proc_maps_read(dir, p->go, t->scratch, sizeof t->scratch, t->maps);
+    int r = pagemap >= 0 ? proc_maps_read(dir, p->go, t->scratch, sizeof t->scratch, t->maps)
+                         : proc_maps_read_smaps(dir, p->go, t->scratch, sizeof t->scratch, t->maps);
 
     if (r < 0)
         return r;
@@ -269,8 +283,16 @@ static int split(struct proc_table *t, int32_t index, int dir, int mem, int page
     chunks_tell_shared(t->chunks, all);
     if ((r = chunks_read(t->chunks, mem, pagemap, t->maps, &chunks)) < 0)
         return r;
-    if ((r = count_spans(t, pagemap, all, part, &text)) < 0)
-        return r;
+    if (pagemap >= 0) {
+        if ((r = count_spans(t, pagemap, all, part, &text)) < 0)
+            return r;
+    } else {
+        take_resident(t, part, &text);
+        // How much of PHP's address space is resident isn't told: all of it, as far as there is memory at all.
+        int64_t most = part[PART_NATIVE].exclusive, php = chunks.bytes < most ? chunks.bytes : most;
+        chunks.resident[SPAN_ANON] = (struct map_pages){.anon = php, .anon_exclusive = php};
+        all = true;
+    }
     p->text = text;
     take_php(&chunks, all, part);
     keep_split(t, index, &chunks, part, all);
@@ -287,8 +309,8 @@ int proc_table_split(struct proc_table *t, int32_t index)
 
     if (r >= 0 && mem < 0)
         r = mem;
-    else if (r >= 0 && pagemap < 0)
-        r = pagemap == -ENOENT ? -ENOTSUP : pagemap;
+    else if (r >= 0 && pagemap < 0 && pagemap != -ENOENT)
+        r = pagemap;
     if (r >= 0)
         r = split(t, index, dir, mem, pagemap);
     if (mem >= 0)

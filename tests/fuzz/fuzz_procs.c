@@ -24,6 +24,7 @@ static void check_maps(void)
         CHECK(s->start >= last && s->end > s->start && s->class < SPAN_CLASS_N);
         CHECK(proc_maps_find(maps, s->start) == s && proc_maps_find(maps, s->end - 1) == s);
         CHECK(proc_maps_covers(maps, s->start, s->end));
+        CHECK(s->resident >= 0 && (uint64_t)s->resident <= s->end - s->start);
         last = s->end;
     }
 }
@@ -35,6 +36,7 @@ static void read_maps(char *text, size_t n)
         char *end = memchr(text + at, '\n', n - at);
         size_t length = end ? (size_t)(end - (text + at)) : n - at;
         text[at + length] = '\0';
+        proc_maps_resident_line(maps, text + at);
         proc_maps_line(maps, text + at);
         at += length + 1;
     }

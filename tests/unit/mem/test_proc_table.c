@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "fake_tree.h"
+#include "heap_image.h"
 
 static struct proc_table *table;
 static struct mem_sample sample;
@@ -453,6 +454,41 @@ T(status_without_the_kinds_of_memory_leaves_them_unknown)
     assert_int_equal(mem_get(&sample, MEM_nthreads, -1), 3);
 }
 
+T(without_a_pagemap_smaps_tells_what_is_resident)
+{
+    uint64_t first = UINT64_C(1) << 30;
+
+    fake_file("g/cgroup.procs", "5\n");
+    fake_file("proc/5/status", "Name:\tphp\nVmSize:\t  90000 kB\nVmRSS:\t  50000 kB\nThreads:\t1\n");
+    fake_file("proc/5/stat", "5 (php)" STAT_TAIL);
+    fake_file("proc/5/maps", "");
+    fake_file("proc/5/smaps",
+              "00400000-00800000 r-xp 00000000 00:0e 3            /usr/bin/php\nRss:   300 kB\nAnonymous: 0 kB\nVmFlags: rd\n"
+              "3ff00000-40600000 rw-p 00000000 00:00 0 \nSize: 7168 kB\nRss:  7000 kB\nAnonymous:  6900 kB\n"
+              "50000000-50100000 rwxp 00000000 00:00 0 \nRss:   64 kB\nAnonymous:  64 kB\nAnonymous:\n"
+              "60000000-60021000 rw-p 00000000 00:00 0                   [stack]\nAnonymous:  99999999999999999999 kB\n");
+    image_mem = open(fake_path("proc/5/mem"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    image_pagemap = memfd_create("unused", MFD_CLOEXEC);
+    assert_int_equal(ftruncate(image_mem, INT64_C(2) << 30), 0);
+    put_heap(first, 3, &layout_82, 64 << 20);
+    open_fake();
+    assert_int_equal(proc_table_refresh(table, &sample), 0);
+    assert_int_equal(proc_table_split(table, 0), 0);
+    const struct proc_info *p = proc_table_find(table, 5);
+    assert_int_equal(p->php_bytes, 6 << 20);
+    assert_int_equal(p->split.php_heap, 6 << 20);
+    assert_int_equal(p->split.native, 6900 * 1024 - (6 << 20));
+    assert_int_equal(p->split.jit, 64 << 10);
+    assert_int_equal(p->split.stacks, 0x21000);
+    assert_int_equal(p->split.total, 6900 * 1024 + (64 << 10) + 0x21000);
+    assert_int_equal(p->text, 300 << 10);
+    assert_int_equal(p->memory_limit, 64 << 20);
+    // It isn't split again while it stays as it is.
+    assert_int_equal(proc_table_unsplit(table), -1);
+    close(image_mem);
+    close(image_pagemap);
+}
+
 T(garbage_in_the_files_of_a_process_leaves_it_out)
 {
     fake_file("g/cgroup.procs", "5\n6\n7\n8\n9\n");
@@ -512,5 +548,5 @@ CLAIMS(P(living_processes_are_there_and_summed_up), P(process_that_dies_is_dropp
        P(memory_shared_with_a_parent_counts_once_in_all), P(php_is_told_with_its_heap_and_its_limit),
        P(process_that_changed_most_is_split_next), P(budget_is_kept_and_saved_up),
        P(without_rights_status_is_still_seen_and_the_rest_told_as_unseen),
-       P(status_without_the_kinds_of_memory_leaves_them_unknown), P(garbage_in_the_files_of_a_process_leaves_it_out),
-       P(processes_beyond_the_table_are_summed_up))
+       P(status_without_the_kinds_of_memory_leaves_them_unknown), P(without_a_pagemap_smaps_tells_what_is_resident),
+       P(garbage_in_the_files_of_a_process_leaves_it_out), P(processes_beyond_the_table_are_summed_up))
