@@ -20,7 +20,8 @@
 #define PAGE UINT64_C(4096)
 #define NONE UINT32_MAX
 #define COUNT_MAX (CHUNKS_MAX * CHUNK_BYTES)
-#define NO_LIMIT (INT64_MAX >> 1) // memory_limit = -1 is set as "half of the address space", and more than that never is
+#define READS_MAX (8 * CHUNKS_MAX) // of one process's memory: a fraction of a second
+#define NO_LIMIT (INT64_MAX >> 1)  // memory_limit = -1 is set as "half of the address space", and more than that never is
 
 // Offsets in the heap: real_size up to PHP 8.3 and from 8.4 on (a key more before it); then real_peak, limit.
 static const size_t sizes_at[] = {272, 280};
@@ -72,12 +73,24 @@ struct target {
     const struct proc_maps *maps;
     bool gone, read;     // it went away; something could be read
     uint64_t count_room; // address space whose pages may still be counted
+    int32_t reads;       // that are left
 };
+
+// False: a process can make its mappings and lists so long that following them takes minutes.
+static bool may_read(struct target *t)
+{
+    t->reads -= t->reads > 0;
+    return t->reads > 0;
+}
 
 static bool fetch(struct target *t, uint64_t address, void *buf, size_t n)
 {
+    const struct map_span *s = proc_maps_find(t->maps, address);
     ssize_t got;
 
+    // A mapped file's page may have to come from a file system that never answers; PHP's heap is in no file.
+    if (!s || s->class == SPAN_FILE || s->class == SPAN_TEXT || n > s->end - address || !may_read(t))
+        return false;
     do
         got = pread(t->mem, buf, n, (off_t)address);
     while (got < 0 && errno == EINTR);
@@ -94,6 +107,8 @@ static bool is_present(struct target *t, uint64_t address)
 
     if (t->pagemap < 0)
         return true;
+    if (!may_read(t))
+        return false;
     ssize_t n = pread(t->pagemap, &entry, sizeof entry, (off_t)(address / PAGE * 8));
     return n != (ssize_t)sizeof entry || entry >> 62; // present or swapped
 }
@@ -308,7 +323,12 @@ static void add_huge(struct chunks_room *room, struct target *t, int32_t index, 
 
 int chunks_read(struct chunks_room *room, int mem, int pagemap, const struct proc_maps *maps, struct chunks *ret)
 {
-    struct target t = {.tell_shared = room->tell_shared, .mem = mem, .pagemap = pagemap, .maps = maps, .count_room = COUNT_MAX};
+    struct target t = {.tell_shared = room->tell_shared,
+                       .mem = mem,
+                       .pagemap = pagemap,
+                       .maps = maps,
+                       .count_room = COUNT_MAX,
+                       .reads = READS_MAX};
     struct chunks out = {.limit = -1, .exact = true, .resident_known = pagemap >= 0};
     uint64_t huge_room = 0;
 
@@ -338,6 +358,7 @@ int chunks_read(struct chunks_room *room, int mem, int pagemap, const struct pro
     }
     if (t.gone)
         return -ESRCH;
+    out.exact = out.exact && t.reads > 0;
     *ret = out;
     return 0;
 }

@@ -130,6 +130,39 @@ T(chunk_that_its_neighbours_dont_know_isnt_counted)
     assert_int_equal(found.chunks, 3);
 }
 
+// A page of a mapped file may be one that never comes.
+T(nothing_is_read_from_a_mapped_file)
+{
+    char line[] = "7f0000400000-7f0000800000 r--p 00000000 00:31 5 /mnt/slow";
+    uint64_t heap = HEAP_A + 0x40;
+
+    put_heap(HEAP_A, 2, &layout_82, 1 << 30);
+    put64(heap + layout_82.huge_list + 16, HEAP_A + 2 * UNIT);
+    put32(heap + layout_82.huge_list + 32, 2);
+    put64(HEAP_A + 2 * UNIT + 8, HEAP_A + 3 * UNIT);
+    map(HEAP_A, HEAP_A + 2 * UNIT);
+    proc_maps_line(image_maps, line);
+    assert_int_equal(look(), 0);
+    assert_int_equal(found.chunks, 2);
+}
+
+T(mappings_of_terabytes_are_not_looked_through_to_the_end)
+{
+    char line[100];
+    uint64_t at = UINT64_C(0x100000000000), each = UINT64_C(32) << 30;
+
+    for (int i = 0; i < 100; i++, at += each) {
+        snprintf(line, sizeof line, "%llx-%llx r%c-p 00000000 00:00 0 ", (unsigned long long)at, (unsigned long long)(at + each),
+                 i & 1 ? 'w' : '-');
+        proc_maps_line(image_maps, line);
+    }
+    put_heap(HEAP_A, 3, &layout_82, 64 << 20); // behind them
+    map(HEAP_A, HEAP_A + 3 * UNIT);
+    assert_int_equal(look(), 0);
+    assert_int_equal(found.chunks, 0);
+    assert_false(found.exact);
+}
+
 T(heap_whose_count_differs_is_not_exact)
 {
     put_heap(HEAP_A, 3, &layout_82, 1 << 30);
@@ -324,6 +357,7 @@ CLAIMS(I(heap_of_php_8_1_to_8_3_is_counted), I(heap_of_php_8_4_is_counted),
        I(several_heaps_of_threads_are_added_up), I(memory_limit_of_minus_one_is_no_limit),
        I(huge_blocks_are_counted_by_the_heaps_own_list), I(cached_chunks_are_counted_though_their_headers_are_cleared),
        I(chunk_that_its_neighbours_dont_know_isnt_counted), I(heap_whose_count_differs_is_not_exact),
+       I(nothing_is_read_from_a_mapped_file), I(mappings_of_terabytes_are_not_looked_through_to_the_end),
        I(heap_that_doesnt_name_its_first_chunk_is_none), I(huge_list_that_runs_in_a_circle_ends),
        I(cached_list_that_runs_in_a_circle_ends), I(pointers_outside_of_the_mappings_are_not_followed),
        I(pages_that_arent_there_are_not_read), I(resident_pages_are_told_from_address_space_and_own_from_shared),
