@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define PROCESSES_MAX 48         // with an entry of their own
+#define SLACK (1 << 20)          // statvfs and counters are read at different instants
 #define SHOWN_MIN INT64_C(65536) // smaller differences between a process and its parts aren't worth a line
 
 const char *ledger_category_name(enum ledger_category category)
@@ -264,13 +265,17 @@ static void add_cache(const struct ledger_input *in, struct ledger *l)
     ledger__note(l, i, "files read and written: the kernel takes it back when memory is short");
 }
 
-static int64_t inodes_of(const struct mounts *mounts)
+// Of file systems that can be this group's: not devtmpfs, whose nodes are the kernel's own, and none that holds more than the
+// group has of all files in memory together.
+static int64_t inodes_of(const struct mem_sample *s, const struct mounts *mounts)
 {
-    int64_t sum = 0;
-    for (int i = 0; i < mounts->n; i++)
-        if (mounts->m[i].kind != MOUNT_HUGETLB && mounts->m[i].kind != MOUNT_SENTRY && mounts->m[i].kind != MOUNT_DEVTMPFS &&
-            mounts->m[i].inodes > 0) // devtmpfs's nodes are the kernel's own
-            sum += mounts->m[i].inodes;
+    int64_t sum = 0, shmem = mem_get(s, MEM_shmem, INT64_MAX / 2);
+    for (int i = 0; i < mounts->n; i++) {
+        const struct mount *m = &mounts->m[i];
+        bool ours = m->kind == MOUNT_TMPFS || m->kind == MOUNT_OVERLAY || m->kind == MOUNT_RAMFS;
+        if (ours && m->inodes > 0 && (m->kind == MOUNT_RAMFS || m->used <= shmem + shmem / 64 + SLACK))
+            sum += m->inodes;
+    }
     return sum;
 }
 
@@ -290,7 +295,7 @@ int64_t ledger_pinned(const struct mem_sample *sample, const struct proc_info *p
     if (!nprocs && !mounts->n)
         return -1;
     int64_t stacks = mem_get(sample, MEM_kernel_stack, threads * LEDGER_STACK_BYTES);
-    return inodes_of(mounts) * LEDGER_INODE_BYTES + mem_get(sample, MEM_pagetables, tables) + stacks +
+    return inodes_of(sample, mounts) * LEDGER_INODE_BYTES + mem_get(sample, MEM_pagetables, tables) + stacks +
            mem_get(sample, MEM_sock, 0);
 }
 
@@ -311,7 +316,7 @@ static void add_kernel(const struct ledger_input *in, struct ledger *l)
                  {MEM_pagetables, "page tables"},    {MEM_kernel_stack, "threads' stacks"},
                  {MEM_percpu, "per-CPU structures"}, {MEM_vmalloc, "vmalloc"}};
     const struct mem_sample *s = in->sample;
-    int64_t told = 0, inodes = inodes_of(in->mounts) * LEDGER_INODE_BYTES, threads, tables;
+    int64_t told = 0, inodes = inodes_of(s, in->mounts) * LEDGER_INODE_BYTES, threads, tables;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         told += mem_get(s, parts[i].field, 0);
     int64_t kernel = mem_get(s, MEM_kernel, told);

@@ -228,6 +228,34 @@ T(memory_of_nobody_in_sight_stays_unexplained)
     assert_in_range(ledger.sum[LEDGER_UNEXPLAINED], 19 * MIB, 21 * MIB);
 }
 
+T(at_lower_sight_the_ledger_balances_by_the_counters)
+{
+    NEED_OWN_TMPFS();
+    struct eye_view view;
+    assert_int_equal(seteuid(65534), 0);
+    int r = eye_look(eye, 1e9, EYE_FULL);
+    bool done = false;
+    for (int i = 0; i < 100 && !done; i++)
+        done = eye_walk(eye, 1e9, 100000);
+    r = r < 0 ? r : eye_look(eye, 1e9 + 1, EYE_FULL);
+    eye_ledger(eye, &ledger);
+    assert_int_equal(seteuid(0), 0);
+
+    assert_int_equal(r, 0);
+    assert_true(done);
+    eye_view(eye, &view);
+    assert_int_not_equal(view.sight, SIGHT_FULL);
+    assert_int_equal(view.segments->unseen, 1);
+    assert_false(mem_known(view.sample, MEM_segments));
+    assert_in_range(view.sample->v[MEM_deleted_files], MIB, MIB + MIB / 4); // used but not found
+    const struct ledger_entry *e = find(LEDGER_FILES, "in no directory");
+    assert_non_null(e);
+    assert_int_equal(e->bytes, MIB);
+    assert_int_equal(find(LEDGER_FILES, own_dir)->bytes, 5 * MIB + 4096);
+    // A memfd that nobody maps shows in no status: its 2 MiB are nobody's.
+    assert_in_range(ledger.sum[LEDGER_UNEXPLAINED], 2 * MIB, 2 * MIB + 200000);
+}
+
 T(a_mount_that_comes_is_seen_at_the_next_look)
 {
     NEED_OWN_TMPFS();
@@ -324,6 +352,7 @@ T(an_eye_needs_a_clock_and_a_proc)
 
 #define E(claim) cmocka_unit_test_setup_teardown(claim, set_up, tear_down)
 CLAIMS_WITH_TMPFS(E(a_full_look_and_a_walk_make_a_ledger_that_balances), E(a_mount_that_only_another_process_sees_is_found),
-                  E(memory_of_nobody_in_sight_stays_unexplained), E(a_mount_that_comes_is_seen_at_the_next_look),
-                  E(budgeted_looks_come_round_to_everything), E(directories_and_files_are_named_on_request),
-                  E(a_container_without_processes_is_told), E(looking_allocates_nothing), C(an_eye_needs_a_clock_and_a_proc))
+                  E(memory_of_nobody_in_sight_stays_unexplained), E(at_lower_sight_the_ledger_balances_by_the_counters),
+                  E(a_mount_that_comes_is_seen_at_the_next_look), E(budgeted_looks_come_round_to_everything),
+                  E(directories_and_files_are_named_on_request), E(a_container_without_processes_is_told),
+                  E(looking_allocates_nothing), C(an_eye_needs_a_clock_and_a_proc))

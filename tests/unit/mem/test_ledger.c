@@ -367,6 +367,16 @@ T(estimates_of_the_kernels_parts_never_exceed_it)
     assert_null(find(LEDGER_KERNEL, "page tables"));
 }
 
+T(inodes_of_file_systems_that_can_not_be_ours_are_not_pinned)
+{
+    set_up();
+    assert_int_equal(ledger_pinned(&sample, procs, 2, &mounts), 1000 * LEDGER_INODE_BYTES + MIB / 2 + 2 * LEDGER_STACK_BYTES);
+    mounts.n = 3;
+    mounts.m[1] = (struct mount){.kind = MOUNT_TMPFS, .fd = -1, .used = 300 * MIB, .inodes = 50000};
+    mounts.m[2] = (struct mount){.kind = MOUNT_DEVTMPFS, .fd = -1, .used = 0, .inodes = 500};
+    assert_int_equal(ledger_pinned(&sample, procs, 2, &mounts), 1000 * LEDGER_INODE_BYTES + MIB / 2 + 2 * LEDGER_STACK_BYTES);
+}
+
 T(tcp_buffers_of_v1_and_huge_pages_stand_beside_the_sum)
 {
     set_up();
@@ -447,6 +457,7 @@ CLAIMS(C(owners_that_cover_usage_leave_nothing_unexplained), C(what_no_owner_cov
        C(what_statvfs_counts_and_the_walk_does_not_find_is_told), C(directories_lie_in_each_other),
        C(shared_memory_that_page_tables_do_not_show_is_the_segments_up_to_its_size),
        C(memory_brought_from_another_cgroup_is_a_correction), C(the_kernels_parts_are_exact_on_v2_and_estimates_on_v1),
-       C(estimates_of_the_kernels_parts_never_exceed_it), C(tcp_buffers_of_v1_and_huge_pages_stand_beside_the_sum),
-       C(ramfs_is_taken_out_of_the_page_cache), C(nothing_known_is_a_ledger_of_what_is_there),
-       C(gvisor_tells_no_anonymous_memory_of_a_process), C(more_processes_than_lines_are_summed_up))
+       C(estimates_of_the_kernels_parts_never_exceed_it), C(inodes_of_file_systems_that_can_not_be_ours_are_not_pinned),
+       C(tcp_buffers_of_v1_and_huge_pages_stand_beside_the_sum), C(ramfs_is_taken_out_of_the_page_cache),
+       C(nothing_known_is_a_ledger_of_what_is_there), C(gvisor_tells_no_anonymous_memory_of_a_process),
+       C(more_processes_than_lines_are_summed_up))

@@ -285,6 +285,30 @@ T(files_that_lack_are_errors_and_change_nothing)
     fake_remove();
 }
 
+T(what_may_not_be_read_is_told_from_what_is_gone)
+{
+    fake_make();
+    fake_file("maps", "");
+    fake_file("sysvipc/shm", "");
+    fake_folder("fd");
+    int dir = open(fake_path("."), O_PATH | O_DIRECTORY);
+    static const char *const names[] = {"maps", "sysvipc/shm", "fd"};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(chmod(fake_path(names[i]), 0), 0);
+    segments_init(&g);
+    segments_begin(&g);
+    fake_be_nobody();
+    int maps = segments_read_maps(&g, dir, 1, true, nowhere, NULL, scratch, sizeof scratch);
+    int sysv = segments_read_sysv(&g, dir, is_17, NULL, scratch, sizeof scratch),
+        fds = deleted_read(&g, dir, 1, 10, nowhere, NULL);
+    fake_be_self();
+    assert_int_equal(maps, -EACCES);
+    assert_int_equal(sysv, -EACCES);
+    assert_int_equal(fds, -EACCES);
+    close(dir);
+    fake_remove();
+}
+
 // --- this very process
 
 T(shared_memory_of_a_process_is_sized_by_what_it_touched)
@@ -374,5 +398,5 @@ CLAIMS(C(a_line_of_maps_is_taken_apart), C(garbage_is_no_mapping), C(what_a_mapp
        C(what_could_not_be_seen_is_told_when_the_round_is_over), C(what_is_beyond_the_table_is_summed_up_once),
        C(more_than_can_be_told_apart_makes_sums_unknown), C(a_name_shows_its_end_and_nothing_a_terminal_obeys),
        C(sysv_segments_are_ours_by_their_maker), C(files_that_lack_are_errors_and_change_nothing),
-       C(shared_memory_of_a_process_is_sized_by_what_it_touched), C(memfds_and_deleted_files_are_found_by_their_descriptors),
-       C(a_deleted_file_on_a_disk_is_no_memory))
+       C(what_may_not_be_read_is_told_from_what_is_gone), C(shared_memory_of_a_process_is_sized_by_what_it_touched),
+       C(memfds_and_deleted_files_are_found_by_their_descriptors), C(a_deleted_file_on_a_disk_is_no_memory))
