@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: what is refused, and in which words."""
+import pathlib
+import re
+import shlex
+
 import pytest
 
 
@@ -50,3 +54,20 @@ def test_what_cannot_be_is_said_and_ends_it(xray, args, said):
     done = xray("watch", *args)
     assert done.returncode == 1
     assert any(s in done.stderr for s in said.split("|")), done.stderr
+
+
+def test_every_command_line_of_the_manual_is_taken(xray):
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs/watch.md").read_text()
+    manifest = [line.split("#")[0].strip()[2:] for line in text.splitlines() if line.strip().startswith("- --")]
+    lines = [manifest] + [shlex.split(line.split("#")[0])[2:] for line in text.splitlines() if line.startswith("    plimsoll-xray watch")]
+    assert len(manifest) >= 4 and len(lines) >= 4
+    for args in lines:
+        done = xray("watch", *args, "--help")
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_manual_names_every_option(xray):
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs/watch.md").read_text()
+    options = set(re.findall(r"--[a-z-]+", xray("watch", "--help").stdout)) - {"--data-binary", "--replay", "--last", "--help"}
+    assert len(options) > 12
+    assert [o for o in sorted(options) if o not in text] == []
