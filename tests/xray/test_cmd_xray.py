@@ -202,7 +202,7 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.environ.pop("NO_COLOR", None)
-            os.environ.update(TERM="xterm", LC_ALL="C.UTF-8", **(env or {}))
+            os.environ.update({"TERM": "xterm", "LC_ALL": "C.UTF-8"} | (env or {}))
             os.execv(tool.BINARY, [str(tool.BINARY), *arguments])
         self.resize(rows, columns)
         self.before = termios.tcgetattr(self.fd)
