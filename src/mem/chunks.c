@@ -329,7 +329,7 @@ int chunks_read(struct chunks_room *room, int mem, int pagemap, const struct pro
                        .maps = maps,
                        .count_room = COUNT_MAX,
                        .reads = READS_MAX};
-    struct chunks out = {.limit = -1, .exact = true, .resident_known = pagemap >= 0};
+    struct chunks out = {.limit = -1, .exact = !maps->dropped, .resident_known = pagemap >= 0};
     uint64_t huge_room = 0;
 
     room->n = room->n_heaps = 0;

@@ -49,6 +49,14 @@ static bool ends(const char *text, const char *suffix)
 
 static void add(struct proc_maps *m, uint64_t start, uint64_t end, enum span_class class)
 {
+    struct map_span *last = m->n > m->settled ? &m->span[m->n - 1] : NULL;
+
+    // Neighbours of a kind are one: a library's parts, a heap that was mapped in pieces.
+    if (last && last->end == start && last->class == class) {
+        last->end = end;
+        m->last_span = m->n - 1;
+        return;
+    }
     if (m->n == PROC_MAPS_SPANS) {
         m->dropped++;
         return;
@@ -186,9 +194,9 @@ void proc_maps_resident_line(struct proc_maps *m, const char *line)
         return;
     for (; *number >= '0' && *number <= '9' && kib < INT32_MAX; number++)
         kib = kib * 10 + (*number - '0');
-    // No more than the mapping holds, whatever it says.
-    int64_t most = (int64_t)(s->end - s->start);
-    s->resident = kib > most / 1024 ? most : kib * 1024;
+    // No more than the span holds, whatever it says.
+    int64_t room = (int64_t)(s->end - s->start) - s->resident;
+    s->resident += kib > room / 1024 ? room : kib * 1024;
 }
 
 static int read_lines(int proc_pid, const char *name, bool go, char *scratch, size_t size, struct proc_maps *ret)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PROC_MAPS_SPANS 4096                // mappings kept; the rest counts as native
+#define PROC_MAPS_SPANS 16384               // kept; what lies behind counts as native
 #define PROC_MAPS_STACK (UINT64_C(8) << 20) // a thread's stack is no larger: the usual limit
 
 enum span_class {
@@ -25,6 +25,7 @@ enum span_class {
     SPAN_CLASS_N
 };
 
+// Mappings of one class side by side.
 struct map_span {
     uint64_t start, end;
     enum span_class class;

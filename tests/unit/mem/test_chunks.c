@@ -151,7 +151,7 @@ T(mappings_of_terabytes_are_not_looked_through_to_the_end)
     char line[100];
     uint64_t at = UINT64_C(0x100000000000), each = UINT64_C(32) << 30;
 
-    for (int i = 0; i < 100; i++, at += each) {
+    for (int i = 0; i < 100; i++, at += each + 4096) {
         snprintf(line, sizeof line, "%llx-%llx r%c-p 00000000 00:00 0 ", (unsigned long long)at, (unsigned long long)(at + each),
                  i & 1 ? 'w' : '-');
         proc_maps_line(image_maps, line);
