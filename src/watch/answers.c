@@ -177,6 +177,9 @@ void watch__serve_local(struct watcher *w)
     int r = watch_socket_address(w->args.socket, w->lookout.where.ino, &addr, &n);
     if (r == 0)
         r = visits_listen(&w->local, (struct sockaddr *)&addr, n, 0600);
+    if (r < 0 && w->local_said)
+        return;
+    w->local_said = r < 0;
     if (r == -EADDRINUSE)
         log_warning("another watch looks at this already: xray will ask that one");
     else if (r < 0)

@@ -17,6 +17,8 @@
 #include "base/die.h"
 #include "base/str.h"
 
+#define PAUSE_MS 500
+
 static void on_visitor(struct watch *w, uint32_t events);
 
 static void leave(struct visit *v)
@@ -103,6 +105,11 @@ static bool may_visit(const struct service *s, int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && (peer.uid == 0 || peer.uid == geteuid());
 }
 
+static void on_pause_over(struct timer *t)
+{
+    loop_mod(&container_of(t, struct service, pause)->watch, EPOLLIN);
+}
+
 static void on_knock(struct watch *w, uint32_t events)
 {
     struct service *s = container_of(w, struct service, watch);
@@ -116,8 +123,13 @@ static void on_knock(struct watch *w, uint32_t events)
         return;
     }
     int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) { // who knocks stays at the door
+            loop_mod(w, 0);
+            timer_set(&s->pause, on_pause_over, PAUSE_MS);
+        }
         return;
+    }
     v->fd = fd;
     v->in_n = v->out_n = v->out_done = 0;
     v->more = false;
@@ -182,6 +194,7 @@ void visits_close(struct service *s)
     for (size_t i = 0; i < SERVICE_VISITS; i++)
         if (s->visits[i].fd >= 0)
             leave(&s->visits[i]);
+    timer_clear(&s->pause);
     loop_del(&s->watch);
     close(s->fd);
     s->fd = -1;

@@ -37,6 +37,7 @@ struct service {
     int fd;         // -1: not listening
     char *unlink;   // the path to remove at the end, owned
     struct watch watch;
+    struct timer pause; // set while nobody can be let in: descriptors or memory are out
     struct visit visits[SERVICE_VISITS];
 };
 

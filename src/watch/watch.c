@@ -67,7 +67,7 @@ static void end(struct watcher *w)
     w->ending = true;
     timer_clear(&w->tick);
     timer_set(&w->end, on_end_of_patience, LAST_NOTICES_MS);
-    on_delivered(&w->save);
+    timer_set(&w->save, on_delivered, 1); // not at once: the loop may not run yet
 }
 
 static int open_log(struct watcher *w)
@@ -98,6 +98,8 @@ static void on_save(struct timer *t)
 
     if (w->lookout.eye)
         save(w, STATE_GOES_ON);
+    if (w->lookout.eye && w->local.fd < 0) // the watch that had its name may have ended
+        watch__serve_local(w);
     timer_set(t, on_save, STATE_EVERY_S * 1000);
 }
 

@@ -36,6 +36,14 @@ def test_it_says_that_what_it_watched_is_gone_and_ends(box, watch):
     assert w.running.process.wait(20) == 0
 
 
+def test_what_is_gone_at_the_first_look_is_said(box, watch):
+    b = box()
+    b.die()
+    w = watch(b, "--pid", b.pid)
+    w.wait("is gone")
+    assert w.running.process.wait(20) == 0
+
+
 def test_it_waits_for_a_process_and_for_its_successor(box, watch):
     b = box(pid=77)
     comm = b.path / "proc/77/comm"

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """OpenMetrics: valid in both formats, complete, and the source of every metric that the alerts and the dashboard use."""
 import json
+import os
 import pathlib
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -49,6 +51,30 @@ def scraped(serving):
     serving.box.set({"shmem": 0.8 * MIB})
     serving.watch.wait("alarm: growing")
     return serving
+
+
+def test_a_visitor_who_cant_be_let_in_waits_without_keeping_watch_busy(serving):
+    pid = serving.watch.pid
+
+    def listening():
+        """Of what the loop waits for on the listening socket: epoll's event mask."""
+        with open("/proc/net/tcp") as f:
+            inode = next(line.split()[9] for line in f if line.split()[1].endswith(f":{serving.port:04X}")
+                         and line.split()[3] == "0A")
+        fds = {name: os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
+        own = next(fd for fd, to in fds.items() if to == f"socket:[{inode}]")
+        info = "".join(pathlib.Path(f"/proc/{pid}/fdinfo/{fd}").read_text() for fd, to in fds.items() if "eventpoll" in to)
+        return int(re.search(rf"tfd:\s+{own} events:\s+([0-9a-f]+)", info).group(1), 16)
+
+    assert listening() & 1  # EPOLLIN
+    hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, hard))
+    with socket.create_connection(("127.0.0.1", serving.port), 20) as s:
+        until(lambda: not listening() & 1, 20, "the socket put aside")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (1024, hard))
+        s.settimeout(20)
+        s.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        assert s.recv(100).startswith(b"HTTP/1.1 200")
 
 
 def families(text):
