@@ -188,6 +188,23 @@ static void correct_pss(const struct ledger_input *in, struct ledger *l, int64_t
     }
 }
 
+// A huge page is charged in whole until the kernel splits it, however little of it a process still maps: the LRU lists count the
+// whole, rss and Pss what is mapped. (Go gives memory back page by page.)
+static void add_partly_mapped(const struct ledger_input *in, struct ledger *l)
+{
+    const struct mem_sample *s = in->sample;
+    if (!mem_known(s, MEM_anon) || !mem_known(s, MEM_shmem) || !mem_known(s, MEM_inactive_anon) ||
+        !mem_known(s, MEM_active_anon) ||
+        mem_get(s, MEM_swap, 0) > 0) // swapped-in pages without an owner are on these lists as well
+        return;
+    int64_t bytes = s->v[MEM_inactive_anon] + s->v[MEM_active_anon] - s->v[MEM_anon] - s->v[MEM_shmem];
+    if (bytes <= l->reserve)
+        return;
+    int i = ledger__add(l, LEDGER_ANON, -1, bytes, "huge pages partly given back");
+    ledger__estimate(l, i);
+    ledger__note(l, i, "transparent huge pages are charged in whole until the kernel splits them");
+}
+
 static void add_anon(const struct ledger_input *in, struct ledger *l)
 {
     bool counted = mem_known(in->sample, MEM_anon), all_pss = in->pss_fresh && in->nprocs > 0 && !in->procs_dropped;
@@ -370,7 +387,7 @@ static int count_unmeasured(const struct mounts *mounts)
 {
     int n = 0;
     for (int i = 0; i < mounts->n; i++)
-        n += mounts->m[i].kind != MOUNT_HUGETLB && mounts->m[i].used < 0;
+        n += mounts->m[i].kind != MOUNT_HUGETLB && mounts->m[i].fd < 0 && !mounts->m[i].shadowed;
     return n;
 }
 
@@ -414,6 +431,7 @@ void ledger_build(const struct ledger_input *in, struct ledger *ret)
     ret->sight = in->sight;
     ret->complete = in->complete;
     add_anon(in, ret);
+    add_partly_mapped(in, ret);
     ledger__add_files(in, ret);
     add_cache(in, ret);
     add_kernel(in, ret);

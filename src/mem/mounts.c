@@ -169,7 +169,7 @@ static struct mount *get_mount(struct mounts *m, dev_t dev, enum mount_kind kind
         return NULL;
     }
     struct mount *new = &m->m[m->n++];
-    *new = (struct mount){.kind = kind, .dev = dev, .fd = -1, .used = -1, .inodes = -1, .shadowed = true};
+    *new = (struct mount){.kind = kind, .dev = dev, .fd = -1, .used = -1, .inodes = -1, .error = EXDEV};
     return new;
 }
 
@@ -291,6 +291,15 @@ static void add_overlays(int proc, int proc_pid, int root, pid_t pid, char *scra
     }
 }
 
+// A mount that comes after another in mountinfo, at its place or above, hides it.
+static void mark_shadowed(struct mounts *m, const struct mount_line *l)
+{
+    size_t length;
+    for (int i = 0; i < m->n; i++)
+        if (m->m[i].fd < 0 && is_beneath(m->m[i].path, l->path, &length) && m->m[i].dev != makedev(l->major, l->minor))
+            m->m[i].shadowed = true;
+}
+
 // The kernel's rootfs lies below every other mount: it is of interest only where nothing covers it.
 static void drop_covered_root(struct mounts *m)
 {
@@ -337,6 +346,7 @@ int mounts_gather(int proc, int proc_pid, int root, bool gvisor, pid_t pid, char
         enum mount_kind kind;
         if (mounts_parse_line(line, &l) < 0)
             continue;
+        mark_shadowed(new, &l);
         if (kind_of(l.type, gvisor, &kind)) {
             add(new, root, pid, &l, kind);
         } else if (strcmp(l.type, "overlay") == 0 && n_overlays < OVERLAYS_MAX) {

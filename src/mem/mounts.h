@@ -27,10 +27,10 @@ struct mount {
     dev_t dev;
     bool dev_real;         // dev is st_dev (else mountinfo's numbers)
     bool whole;            // path is its root, not a directory or file of it bound there
-    bool shadowed;         // another mount lies over it: can't be opened, its size isn't known
+    bool shadowed;         // another mount lies over it: nobody can look into it
     bool sized;            // statvfs tells its size
     int fd;                // O_PATH, -1 where it can't be opened
-    int error;             // errno of the open or statvfs, 0
+    int error;             // of the open or statvfs; EXDEV: something else is at its place as seen from here; 0
     int64_t used;          // bytes, by statvfs; by the walk where !sized; -1: not known
     int64_t inodes;        // in use; -1: not known
     int64_t size;          // its own limit, bytes; 0: none
