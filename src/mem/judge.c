@@ -8,7 +8,7 @@
 
 #include "mem/judge_int.h"
 
-#define HORIZON_S 6360.0  // a ramp, a warm-up or a slow cycle looks like a leak for as long as this; only haste alarms sooner
+#define HORIZON_S 6900.0  // a ramp, a warm-up or a slow cycle looks like a leak for as long as this; only haste alarms sooner
 #define SUSTAINED_LOOKS 4 // in a row
 #define URGENT_LOOKS 3
 #define DROP_HALF_LIFE_S 1800.0 // a fall seen long ago says little of this rise

@@ -119,18 +119,20 @@ double fit_inflation(const double *residual, int n)
 
 int fit_period(const double *residual, int n)
 {
-    double variance = energy(residual, n), best = 0.3; // weaker than this and it is no cycle
-    int period = 0;
-    bool below = false;
-    for (int lag = 2; lag <= n / 2; lag++) {
-        double r = autocorrelation(residual, n, lag, variance) * n / (n - lag);
-        below = below || r < 0;
-        if (below && r > best * 1.05) { // a multiple of the period is hardly higher than the period itself
-            best = r;
-            period = lag;
-        }
+    double variance = energy(residual, n), r[TREND_BUCKETS / 2 + 2], best = 0.3; // weaker than this and it is no cycle
+    int first = 0, last = n / 2;
+    r[0] = 1;
+    for (int lag = 1; lag <= last; lag++) {
+        r[lag] = autocorrelation(residual, n, lag, variance) * n / (n - lag);
+        first = !first && r[lag] < 0 ? lag : first;
+        if (first && r[lag] > best)
+            best = r[lag];
     }
-    return period;
+    // Multiples of the period are as high as the period itself, and it comes first.
+    for (int lag = first + 1; first && lag < last; lag++)
+        if (lag >= 2 && r[lag] >= 0.75 * best && r[lag] >= 0.3 && r[lag] >= r[lag - 1] && r[lag] >= r[lag + 1])
+            return lag;
+    return first && r[last] >= best ? last : 0;
 }
 
 double fit_swing(const double *v, int n)

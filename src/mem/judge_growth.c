@@ -9,7 +9,7 @@
 #include "mem/judge_shape.h"
 
 #define POINTS_MIN 24       // fewer say nothing about cycles
-#define CERTAINTY_MIN 4.0   // standard errors; many looks are taken, and residuals of a random walk understate theirs
+#define CERTAINTY_MIN 4.7   // standard errors; many looks are taken, and residuals of a random walk understate theirs
 #define SWING_RATIO 0.62    // of all else: three periods of a wave fit a slope of 0.45 of its swing at worst
 #define GROW_SHARE 0.75     // of `grow`: the alarm comes before the end
 #define LATE_SHARE 0.4      // the last part of a window, where it must still grow
@@ -29,8 +29,11 @@
 #define WARM_COUNTS 0.25    // of the rise: a warm-up smaller than this can't make it
 #define THIRD_SLOPE 0.85    // of the middle third's slope; a logarithm's last third has 0.58 of it, a root's 0.77
 #define OVERDONE 1.6        // times what y really rose: more is the work of the other columns
+#define RATE_LEAVES 0.5     // of the slope, what the request rate does not explain
+#define RATES_MATTER 0.6    // of the squared error without it must be left at most, or the request rate is out of the model
 #define RATES 3             // memory follows the request rate with a lag: the rate as it is, and smoothed twice
 #define NEW_GROUND 0.25     // of the rise, or of the swing before, above all that was there before: less is a return to it
+#define LIFE_MOST 1.6       // times the window that a rise may be thought to have lasted
 #define BEFORE_POINTS 12    // fewer before a window say nothing of what was there before it
 #define BEFORE_RATIO 0.8    // of what the series swung before the window
 
@@ -46,6 +49,7 @@ struct model {
     double wave[4][TREND_BUCKETS];
     int rates, waves;
     bool has_transient;
+    double angle; // a point, of the wave
     struct fit fit;
 };
 
@@ -120,8 +124,9 @@ static bool add_wave(struct model *m, const double *y)
         return true;
     if (m->m < PERIODS_MIN * period)
         return false;
+    m->angle = 2 * M_PI / period;
     for (int i = 0; i < m->m; i++) {
-        double angle = 2 * M_PI * i / period;
+        double angle = m->angle * i;
         m->wave[0][i] = sin(angle);
         m->wave[1][i] = cos(angle);
         m->wave[2][i] = sin(2 * angle);
@@ -148,6 +153,20 @@ static void take_apart(const struct model *m, const double *y, double *ret_clean
         for (int k = 0; k < m->waves; k++)
             other += f->beta[f->p - m->waves + k] * m->wave[k][i];
         ret_else[i] = other;
+    }
+}
+
+// y of the whole life (m->before points more than the model's) without the model's wave.
+static void without_wave(const struct model *m, const double *y, double *ret)
+{
+    const double *beta = m->fit.beta + m->fit.p - m->waves;
+    for (int i = 0; i < m->before + m->m; i++) {
+        double angle = m->angle * (i - m->before);
+        ret[i] = y[i];
+        if (m->waves >= 2)
+            ret[i] -= beta[0] * sin(angle) + beta[1] * cos(angle);
+        if (m->waves == 4)
+            ret[i] -= beta[2] * sin(2 * angle) + beta[3] * cos(2 * angle);
     }
 }
 
@@ -185,7 +204,9 @@ static bool outgrows(const struct growth_series *s, const double *y, int start, 
         return true;
     double top = quantile_of(y + skip, start - skip, 0.98), swing = fit_swing(y + skip, start - skip);
     double new_ground = quantile_of(y + n - quarter, quarter, 0.5) - top;
-    if (late <= top || new_ground < NEW_GROUND * (rise > swing ? rise : swing) || rise < BEFORE_RATIO * swing)
+    double life = (s->x[n - 1] - s->x[skip]) / (s->x[n - 1] - s->x[start]); // it may have begun before the window
+    if (late <= top || new_ground < NEW_GROUND * (rise > swing ? rise : swing) ||
+        rise * (life < LIFE_MOST ? life : LIFE_MOST) < BEFORE_RATIO * swing)
         return false;
     int before = m / 2 < start - skip ? m / 2 : start - skip;
     return rise / (s->x[n - 1] - s->x[start]) >= SLOWS_DOWN * slope_of(s->x + start - before, y + start - before, before);
@@ -218,13 +239,25 @@ static void add_rates(struct model *m, const struct growth_series *s, int start)
     }
 }
 
-// Whether the request rate alone explains y nearly as well as together with the number of requests.
+// Whether the request rate alone explains the rise: what it leaves does not rise, or not by much, and the number of requests
+// explains hardly more than that.
 static bool rate_explains(const struct model *m, const double *y)
 {
     struct fit f = {.p = m->rates};
     for (int k = 0; k < m->rates; k++)
         f.column[k] = m->rate[k];
-    return fit_solve(&f, y, m->m) && m->fit.sse > RATE_ALONE * f.sse;
+    return fit_solve(&f, y, m->m) && m->fit.sse > RATE_ALONE * f.sse &&
+           slope_of(m->x, f.residual, m->m) < RATE_LEAVES * slope_of(m->x, y, m->m);
+}
+
+// Drops the request rate from the model where it explains little that the slope does not; false where it did.
+static bool rates_matter(struct model *m, const double *y)
+{
+    struct fit f = {.p = 1, .column = {m->x}};
+    if (fit_solve(&f, y, m->m) && m->fit.sse < RATES_MATTER * f.sse)
+        return true;
+    m->rates = 0;
+    return false;
 }
 
 // Whether the last third rises less than the one before: the tail of a warm-up that the exponential did not catch.
@@ -261,8 +294,10 @@ static bool model_grows(struct model *m, const struct growth_series *s, const do
         return false;
     int late = (int)(m->m * (1 - LATE_SHARE));
     double late_slope = slope_of(m->x + late, clean + late, m->m - late);
+    double level[TREND_BUCKETS];
+    without_wave(m, raw - start, level);
     return rise >= GROW_SHARE * grow && rise >= SWING_RATIO * swing && ret->certainty >= CERTAINTY_MIN &&
-           rise >= TRANSIENT_SHARE * (rise + warm) && late_slope >= LATE_SLOPE * rise && outgrows(s, raw - start, start, rise);
+           rise >= TRANSIENT_SHARE * (rise + warm) && late_slope >= LATE_SLOPE * rise && outgrows(s, level, start, rise);
 }
 
 // The points that a step may take.
@@ -287,6 +322,8 @@ static bool window_grows(const struct growth_series *s, const double *y, int sta
     if (!solve(&m, y) || m.fit.beta[0] < 0.3 * grow)
         return false;
     if (m.rates && rate_explains(&m, y))
+        return false;
+    if (m.rates && !rates_matter(&m, y) && !solve(&m, y))
         return false;
     double flat[TREND_BUCKETS], expected[TREND_BUCKETS], sizes[JUMPS + 1], whole = m.fit.beta[0];
     memcpy(flat, y, sizeof(double) * (unsigned)m.m);
