@@ -5,7 +5,7 @@
 # BUILD (build), FUZZ_SECONDS (20), KEEP_LOGS=DIR, PYTEST_ARGS in the environment.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-all_stages="build checks unit unit-asan judge watch php apps e2e e2e-asan fuzz"
+all_stages="build checks unit unit-asan judge xray watch live php apps e2e e2e-asan fuzz"
 stages=${*:-$all_stages}
 logs=${KEEP_LOGS:-$(mktemp -d)}
 mkdir -p "$logs"
@@ -119,7 +119,9 @@ stage_unit-asan() {
     need_build setup_asan && run_unit $build-asan
 }
 
-# The judge of memory: its confusion table (each row is a check), then recordings through plimsoll-xray --replay; tune; xray.
+run_xray_pytest() { PLIMSOLL=$bin/plimsoll PLIMSOLL_XRAY=$bin/plimsoll-xray run_pytest "$1"; }
+
+# The judge of memory: its confusion table (each row is a check), then recordings through plimsoll-xray --replay.
 stage_judge() {
     need_build setup_gcc || return
     local rc ok bad
@@ -129,13 +131,19 @@ stage_judge() {
     bad=$(grep -c '^FAIL ' "$logs/judge.log")
     [ "$rc" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
     add "$ok" "$bad"
-    PLIMSOLL_XRAY=$bin/plimsoll-xray JUDGE_TABLE=$bin/tests/traces/judge-table run_pytest tests/traces
-    PLIMSOLL_XRAY=$bin/plimsoll-xray run_pytest tests/tune
-    PLIMSOLL_XRAY=$bin/plimsoll-xray run_pytest tests/xray
+    JUDGE_TABLE=$bin/tests/traces/judge-table run_xray_pytest tests/traces
 }
 
-# plimsoll-xray watch over made-up containers, and a real one.
-stage_watch() { need_build setup_gcc && PLIMSOLL_XRAY=$bin/plimsoll-xray run_pytest tests/watch; }
+# plimsoll-xray's commands over made-up containers and real ones; its page in a browser.
+stage_xray() {
+    need_build setup_gcc || return
+    run_xray_pytest tests/xray
+    run_xray_pytest tests/tune
+    run_xray_pytest tests/report
+}
+stage_watch() { need_build setup_gcc && run_xray_pytest tests/watch; }
+# Real leaks and what only looks like one, in memory cgroups, user-mode Linux and gVisor, all at a time.
+stage_live() { need_build setup_gcc && run_xray_pytest tests/live; }
 
 stage_php() { need_build setup_gcc && PLIMSOLL=$bin/plimsoll run_pytest tests/php; }
 stage_apps() { need_build setup_gcc && PLIMSOLL=$bin/plimsoll run_pytest tests/apps; }

@@ -306,3 +306,12 @@ def test_start_refuses_what_check_refuses(site, start):
     with pytest.raises(StartFailed) as e:
         start(conf="[global]\nkeepalive_timout = 5s\n")
     assert e.value.code == 3 and "keepalive_timeout" in e.value.stderr
+
+
+def test_xray_is_run_from_plimsoll():
+    """plimsoll xray, watch and tune run plimsoll-xray beside it, with all arguments and its exit code."""
+    r = run_cli("xray", "--help")
+    assert r.returncode == 0 and "--for T" in r.stdout
+    assert "--limit" in run_cli("help", "tune").stdout
+    r = run_cli("watch", "--no-such-option")
+    assert r.returncode == 2 and "--no-such-option" in r.stderr
