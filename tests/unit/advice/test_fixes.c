@@ -101,7 +101,8 @@ T(placeholders_become_words_where_nothing_is_known)
 T(a_directorys_name_never_becomes_a_command)
 {
     static const struct fix f = {"T", "", "find {path} -delete", ""};
-    static const char *const names[] = {"/tmp/a;reboot", "/tmp/$(reboot)", "/tmp/`reboot`", "/tmp/a b", "/tmp/a\nb", "/tmp/'", "/tmp/*"};
+    static const char *const names[] = {"/tmp/a;reboot", "/tmp/$(reboot)", "/tmp/`reboot`", "/tmp/a b",
+                                        "/tmp/a\nb",     "/tmp/'",         "/tmp/*"};
     char text[FIX_TEXT];
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
