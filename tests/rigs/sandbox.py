@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gVisor for real: runs a command under runsc, on the machine's files with an overlay in the sandbox's memory."""
+"""gVisor for real: runs commands under runsc, on a small root with an overlay in the sandbox's memory."""
 import functools
 import os
+import pathlib
 import shutil
 import subprocess
+import tempfile
 
 COMMAND = ["runsc", "--rootless=false", "--platform=ptrace", "--network=none", "do"]
 
@@ -13,14 +15,37 @@ def unusable():
     """Why runsc can't be used here; None if it can."""
     if not shutil.which("runsc"):
         return "runsc is not installed"
+    if not os.path.exists("/bin/busybox"):
+        return "busybox-static is not installed"
     if os.geteuid() != 0:
         return "only root can start runsc"
     done = subprocess.run([*COMMAND, "true"], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     return None if done.returncode == 0 else f"runsc does not run here: {done.stderr.strip().splitlines()[-1:]}"
 
 
-def call(script, seconds=60):
-    """Runs a shell script inside to its end: a CompletedProcess with text."""
-    # Its own session, and the sandbox goes with runsc: timeout's KILL reaches both.
-    return subprocess.run(["timeout", "-s", "KILL", str(seconds), *COMMAND, "sh", "-c", script], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=seconds + 10)
+class Root:
+    """A small root for a sandbox: busybox and what is copied in. The sandbox's own writes go to an overlay in its memory."""
+
+    def __init__(self, files=None):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="plimsoll-sandbox-", dir="/var/tmp"))
+        self.folder.chmod(0o755)
+        for d in ("bin", "dev", "proc", "sys", "tmp", "app"):
+            (self.folder / d).mkdir()
+        shutil.copy("/bin/busybox", self.folder / "bin")
+        for name in ("sh", "dd", "cat", "ls", "echo", "sleep"):
+            (self.folder / "bin" / name).symlink_to("busybox")
+        for name, path in (files or {}).items():
+            shutil.copy(path, self.folder / name)
+
+    def call(self, script, seconds=60):
+        """Runs a shell script inside to its end: a CompletedProcess with text."""
+        # The sandbox goes with runsc: timeout's KILL reaches it.
+        command = [*COMMAND, "--root", str(self.folder), "/bin/sh", "-c", script]
+        return subprocess.run(["timeout", "-s", "KILL", str(seconds), *command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=seconds + 10, env={"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder, True)
