@@ -197,7 +197,9 @@ static void add_not_found(const struct ledger_input *in, struct ledger *l, int m
         return;
     int i = ledger__add(l, LEDGER_FILES, parent, gap, "in no directory we could read");
     ledger__estimate(l, i);
-    if (walked->missed)
+    if (!m->whole)
+        ledger__note(l, i, "only a part of this file system is mounted here");
+    else if (walked->missed)
         ledger__note(l, i, "%u directories can't be read; or deleted and still open: its owner isn't visible", walked->missed);
     else if (in->segments->unseen)
         ledger__note(l, i,

@@ -274,6 +274,9 @@ T(what_statvfs_counts_and_the_walk_does_not_find_is_told)
     assert_non_null(e);
     assert_int_equal(e->bytes, 40 * MIB);
     assert_non_null(strstr(e->note, "its owner isn't visible"));
+    mounts.m[0].whole = false;
+    build();
+    assert_non_null(strstr(find(LEDGER_FILES, "in no directory")->note, "only a part"));
     in.complete = false; // not before the walk is through
     build();
     assert_null(find(LEDGER_FILES, "in no directory"));

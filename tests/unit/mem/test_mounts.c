@@ -158,6 +158,30 @@ T(a_tmpfs_bound_to_several_places_counts_once)
     own_tmpfs_unmount(NULL);
 }
 
+T(a_file_bound_from_a_tmpfs_is_measured_too)
+{
+    NEED_OWN_TMPFS();
+    struct mounts m;
+    char from[256], to[256];
+    mounts_init(&m);
+    own_tmpfs_mount(NULL, "size=8m");
+    own_tmpfs_mount("one", "size=1m");
+    own_file("one/f", 5000);
+    own_file("bound", 0);
+    snprintf(from, sizeof from, "%s/one/f", own_dir);
+    snprintf(to, sizeof to, "%s/bound", own_dir);
+    assert_int_equal(mount(from, to, NULL, MS_BIND, NULL), 0);
+    own_tmpfs_unmount("one"); // only the file is left of it
+    read_own(&m);
+
+    const struct mount *t = find(&m, "bound");
+    assert_non_null(t);
+    assert_false(t->whole);
+    assert_int_equal(t->used, 8192);
+    mounts_close(&m);
+    own_tmpfs_unmount(NULL);
+}
+
 T(a_mount_that_another_one_hides_is_told_and_not_measured)
 {
     NEED_OWN_TMPFS();
@@ -247,6 +271,7 @@ T(a_mountinfo_that_is_missing_changes_nothing)
 CLAIMS_WITH_TMPFS(C(a_line_of_mountinfo_is_taken_apart), C(no_optional_field_and_an_empty_source_are_fine),
                   C(octal_escapes_are_resolved_and_others_left), C(garbage_is_no_line),
                   C(the_upper_directory_of_an_overlay_is_found), C(a_tmpfs_is_found_with_its_use_and_its_size),
-                  C(a_tmpfs_bound_to_several_places_counts_once), C(a_mount_that_another_one_hides_is_told_and_not_measured),
-                  C(a_mount_without_a_size_says_so), C(reading_again_keeps_descriptors_and_lets_go_of_what_was_unmounted),
+                  C(a_tmpfs_bound_to_several_places_counts_once), C(a_file_bound_from_a_tmpfs_is_measured_too),
+                  C(a_mount_that_another_one_hides_is_told_and_not_measured), C(a_mount_without_a_size_says_so),
+                  C(reading_again_keeps_descriptors_and_lets_go_of_what_was_unmounted),
                   C(a_mountinfo_that_is_missing_changes_nothing))
