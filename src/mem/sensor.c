@@ -13,6 +13,7 @@
 
 #define TEXT 16384                    // the longest of these files, vmstat, has about 5 KB
 #define LEVELS_EVERY 8                // reads between two looks at the limits of ancestors
+#define SANE_MAX (INT64_C(1) << 60)   // no machine has or counts more: garbage; and sums of a few can't overflow
 #define HUGE_LIMIT (INT64_C(1) << 62) // where MemTotal isn't known: v1 says 2^63 - 4096 for no limit
 
 enum feed_kind {
@@ -400,7 +401,7 @@ static void take_feed(const struct feed *f, struct str text, uint64_t *found, in
     int64_t v;
 
     if (f->kind == FEED_NUMBER) {
-        if (kfile_number(text, false, &v))
+        if (kfile_number(text, false, &v) && v <= SANE_MAX)
             mem_set(io, f->field, v);
     } else if (f->kind == FEED_PSI) {
         if (kfile_psi(text, "some", &v))
@@ -409,6 +410,9 @@ static void take_feed(const struct feed *f, struct str text, uint64_t *found, in
             mem_set(io, MEM_psi_full, v);
     } else {
         uint64_t got = kfile_keys(text, f->keys, f->n_keys, values);
+        for (uint64_t rest = got & ~(UINT64_C(1) << SLOT_HIERARCHICAL); rest; rest &= rest - 1)
+            if (values[__builtin_ctzll(rest)] > SANE_MAX)
+                got &= ~(rest & -rest);
         *found |= got;
         for (uint64_t rest = got & ((UINT64_C(1) << SLOT_SLAB) - 1); rest; rest &= rest - 1)
             mem_set(io, (enum mem_field)__builtin_ctzll(rest), values[__builtin_ctzll(rest)]);

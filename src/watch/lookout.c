@@ -4,6 +4,7 @@
 #include "watch/lookout.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,11 @@ int lookout_init(struct lookout *l, const struct watch_args *args, char *why, si
     if (r < 0) {
         snprintf(why, why_n, "%s: %s", args->proc ? args->proc : "/proc", strerror(-r));
         return r;
+    }
+    if (faccessat(l->roots.proc, "self", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+        snprintf(why, why_n, "%s isn't mounted here", args->proc ? args->proc : "/proc");
+        mem_roots_close(&l->roots);
+        return -ENOENT;
     }
     l->judge = xmalloc(judge_size());
     return 0;

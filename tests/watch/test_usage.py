@@ -47,6 +47,8 @@ def test_help_names_every_option(xray):
     (["--pid", "4194304"], "no such process|No such process"),
     (["--cgroup", "/sys/fs/cgroup/cpu"], "this is no memory cgroup"),
     (["--proc", "/nonexistent"], "No such file"),
+    (["--proc", "/var/empty-or-not-there/.."], "No such file"),
+    (["--proc", "/usr/lib"], "/usr/lib isn't mounted here"),
     (["--log", "/nonexistent/x"], "No such file"),
     (["--state", "/nonexistent/a/b"], "No such file"),
 ])

@@ -433,6 +433,20 @@ T(a_field_that_goes_away_is_not_known_any_more)
     is(MEM_nprocs, 4); // another's field stays
 }
 
+T(numbers_that_no_machine_has_are_garbage)
+{
+    make_v2();
+    fake_file("sys/g/memory.current", "9223372036854775807\n");
+    fake_file("sys/g/memory.stat",
+              "anon 9223372036854775807\nfile 7\nslab 9223372036854775807\nkernel_stack 9223372036854775807\n");
+    open_group();
+    look(1);
+    assert_false(mem_known(&sample, MEM_usage));
+    assert_false(mem_known(&sample, MEM_anon));
+    assert_false(mem_known(&sample, MEM_kernel));
+    is(MEM_file, 7);
+}
+
 T(a_limit_that_is_garbage_is_not_known)
 {
     make_v2();
@@ -441,6 +455,40 @@ T(a_limit_that_is_garbage_is_not_known)
     open_group();
     look(1);
     assert_false(mem_known(&sample, MEM_limit));
+}
+
+// The machine's files, one after the other missing, unreadable, or garbage.
+T(a_bad_file_of_the_machine_costs_its_own_fields_only)
+{
+    static const char *const files[] = {"proc/meminfo", "proc/vmstat", "proc/pressure/memory"};
+    static const char *const instead[] = {NULL,
+                                          "EACCES",
+                                          "",
+                                          "garbage\n",
+                                          "MemTotal: x kB\nMemFree: -1 kB\npgfault\nsome total=\n",
+                                          "MemTotal: 9223372036854775807 kB\nMemFree: 99999999999999999999 kB\n"};
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        for (size_t k = 0; k < sizeof instead / sizeof *instead; k++) {
+            tear_down(NULL);
+            set_up(NULL);
+            if (!instead[k])
+                unlink(fake_path(files[i]));
+            else if (strcmp(instead[k], "EACCES") == 0)
+                chmod(fake_path(files[i]), 0);
+            else
+                fake_file(files[i], instead[k]);
+            fake_be_nobody();
+            assert_int_equal(mem_sensor_open(&roots, &where, &sensor), 0);
+            fake_be_self();
+            look(1);
+            assert_int_equal(mem_known(&sample, MEM_usage), i != 0);
+            assert_int_equal(mem_known(&sample, MEM_limit), i != 0);
+            assert_int_equal(mem_known(&sample, MEM_anon), i != 0);
+            assert_int_equal(mem_known(&sample, MEM_pgmajfault), i != 1);
+            assert_int_equal(mem_known(&sample, MEM_oom_kill), i != 1);
+            assert_int_equal(mem_known(&sample, MEM_psi_some), i != 2);
+        }
 }
 
 // A real group where there is one to be made: usage of a removed group is an error, not a number.
@@ -472,4 +520,5 @@ CLAIMS(F(v1_is_read_with_its_children), F(the_limit_of_v1_is_the_hierarchys), F(
        F(gvisors_cgroup_tells_usage_and_limit), F(an_absent_file_costs_its_own_fields_only),
        F(an_unreadable_file_costs_its_own_fields_only), F(garbage_costs_its_own_fields_only),
        F(a_file_cut_off_costs_no_others_fields), F(a_field_that_goes_away_is_not_known_any_more),
-       F(a_limit_that_is_garbage_is_not_known), F(a_group_that_was_removed_is_told))
+       F(numbers_that_no_machine_has_are_garbage), F(a_limit_that_is_garbage_is_not_known),
+       F(a_bad_file_of_the_machine_costs_its_own_fields_only), F(a_group_that_was_removed_is_told))
