@@ -244,9 +244,11 @@ static int add(struct proc_table *t, pid_t pid)
     return 0;
 }
 
-static void add_new(struct proc_table *t)
+// Returns 0 or, where a process that is there couldn't be added, why: then it has its turn again.
+static int add_new(struct proc_table *t)
 {
     int32_t n;
+    int error = 0;
     const pid_t *pids = proc_list_pids(t->list, &n);
 
     for (int32_t i = 0; i < n && t->n < PROC_TABLE_MAX; i++) {
@@ -260,9 +262,12 @@ static void add_new(struct proc_table *t)
             *index = -2;
             t->ignored[t->n_ignored++] = pids[i];
         }
-        // Gone again, or we lack descriptors: then it has its turn again.
-        t->list_stale = t->list_stale || (r < 0 && r != -ENODATA && r != -ENOENT && r != -ESRCH);
+        if (r < 0 && r != -ENODATA && r != -ENOENT && r != -ESRCH) { // we lack descriptors
+            t->list_stale = true;
+            error = r;
+        }
     }
+    return error;
 }
 
 // Drops the slots that are dead or not in the list, and makes the hash anew from the list.
@@ -418,6 +423,7 @@ int proc_table_refresh(struct proc_table *t, struct mem_sample *io)
 {
     struct proc_info rest;
     int32_t n_rest;
+    int error = 0;
     bool changed;
     int r = proc_list_read(t->list, &changed);
 
@@ -431,7 +437,7 @@ int proc_table_refresh(struct proc_table *t, struct mem_sample *io)
     if (changed || t->list_stale) {
         t->list_stale = false;
         settle(t);
-        add_new(t);
+        error = add_new(t);
     }
     bool stale = t->list_stale;
     t->list_stale = false;
@@ -443,7 +449,7 @@ int proc_table_refresh(struct proc_table *t, struct mem_sample *io)
     if (t->list_stale) { // some died; others may have their pids by now
         t->list_stale = false;
         settle(t);
-        add_new(t);
+        error = add_new(t);
     }
     t->list_stale = t->list_stale || stale;
     look_at_rest(t, &rest, &n_rest);
@@ -455,7 +461,8 @@ int proc_table_refresh(struct proc_table *t, struct mem_sample *io)
     t->all_split_once = t->all_split_once || (all_split && t->n);
     if (io)
         sum_up(t, &rest, n_rest, io);
-    return t->n + t->not_in_table ? 0 : -ESRCH;
+    // Nobody can be looked at is another thing than nobody is there.
+    return t->n + t->not_in_table ? 0 : error ? error : -ESRCH;
 }
 
 const struct proc_info *proc_table_get(const struct proc_table *t, int32_t *ret_n)

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -180,6 +181,23 @@ static pid_t fork_as(pid_t pid)
             pause();
     }
     return r < 0 ? -errno : (pid_t)r;
+}
+
+T(lack_of_descriptors_isnt_taken_for_the_end_of_all_processes)
+{
+    struct rlimit before, none;
+
+    start(NULL);
+    open_table();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 1;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int r = proc_table_refresh(table, &sample);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(r, -EMFILE);
+    assert_int_equal(proc_table_refresh(table, &sample), 0);
+    assert_int_equal(mem_get(&sample, MEM_nprocs, -1), 1);
 }
 
 T(another_process_with_the_same_pid_is_another_process)
@@ -543,6 +561,7 @@ T(processes_beyond_the_table_are_summed_up)
 #define P(claim) cmocka_unit_test_setup_teardown(claim, set_up, tear_down)
 
 CLAIMS(P(living_processes_are_there_and_summed_up), P(process_that_dies_is_dropped_and_a_group_without_any_is_told),
+       P(lack_of_descriptors_isnt_taken_for_the_end_of_all_processes),
        P(another_process_with_the_same_pid_is_another_process), P(hostile_name_changes_nothing_but_itself),
        P(role_follows_an_exec), P(parts_of_a_split_add_up_to_the_anonymous_memory),
        P(memory_shared_with_a_parent_counts_once_in_all), P(php_is_told_with_its_heap_and_its_limit),
