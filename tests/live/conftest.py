@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from rigs import box, cachesite, tool  # noqa: E402
+from rigs import box, tool  # noqa: E402
 
 import machines  # noqa: E402
 import scenarios  # noqa: E402
@@ -65,7 +65,7 @@ def why_not(name):
     """Why a scenario can't run on this machine."""
     if name in machines.ALL:
         return machines.NEEDS[name]()
-    return box.unusable() or cachesite.needs()
+    return box.unusable() or scenarios.needs(name)
 
 
 @pytest.fixture

@@ -241,5 +241,14 @@ def recycling():
         return seen
 
 
+def needs(name):
+    """What a scenario lacks on this machine; None if nothing."""
+    if not shutil.which("php8.2"):
+        return "php8.2-cli is not installed"
+    if name == "go" and not os.path.exists(tool.GO):
+        return f"{tool.GO} (golang-1.19-go) is not installed"
+    return cachesite.needs() if name == "recycling" else None
+
+
 PREPARE = {"files": prepare_files}  # before all else runs: it makes the kernel forget what it holds for others
 ALL = {f.__name__: f for f in (heap, native, go, deleted, inodes, tmpfs, pagecache, cleaned, missing, files, recycling)}

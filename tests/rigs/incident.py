@@ -35,6 +35,7 @@ class Incident:
         self.watch_peak = None
         self.alarm_at = self.stall_at = self.saturated_at = None
         self.rows = []
+        self.cpus = os.cpu_count()
         self.requests = {}                   # the client's counters at the alarm and at the end
 
     def _client(self, load):
