@@ -15,11 +15,12 @@
 #include <unistd.h>
 
 #define BUDGET_US 2000
-#define FDS_MAX 20000       // descriptors of one process that are looked at
-#define FULL_TRIES 4        // a full look is repeated while memory moves,
-#define FULL_TRIES_US 80000 // and for so long
-#define FULL_SPLIT_US 60000 // for the heaps of processes in a full look: the first answer is due in 300 ms
-#define REFRESH_MAX 12      // segments whose size is looked at in every look
+#define FDS_MAX 20000        // descriptors of one process that are looked at
+#define FULL_TRIES 4         // a full look is repeated while memory moves,
+#define FULL_FIRST_US 150000 // for smaps_rollup in the first one
+#define FULL_TRIES_US 80000  // and for so long
+#define FULL_SPLIT_US 60000  // for the heaps of processes in a full look: the first answer is due in 300 ms
+#define REFRESH_MAX 12       // segments whose size is looked at in every look
 #define SEGMENTS_EVERY_S 4.0
 #define ROLLUP_EVERY_S 30.0
 #define SHARE_US 500 // of a second, for each of the two on average
@@ -326,7 +327,9 @@ static void read_together(struct eye *e, double t)
         sum_anon(e, &rss, &pss);
         widen(&rss_span, rss);
         widen(&anon_span, mem_get(&e->sample, MEM_anon, 0));
-        (void)proc_table_rollup(e->table, INT64_MAX, e->options.now_us, e->options.clock_arg);
+        // The first answer must not wait for processes of gigabytes: it is by the counters, then, and the next one by owners.
+        int64_t budget = e->looked_fully ? INT64_MAX : FULL_FIRST_US;
+        e->pss_fresh = proc_table_rollup(e->table, budget, e->options.now_us, e->options.clock_arg);
         (void)mem_sensor_read(e->sensor, t, &e->sample);
         mounts_measure(&e->mounts);
         (void)proc_table_refresh(e->table, NULL);
@@ -334,7 +337,8 @@ static void read_together(struct eye *e, double t)
         widen(&rss_span, rss);
         widen(&anon_span, mem_get(&e->sample, MEM_anon, 0));
         off = mem_get(&e->sample, MEM_anon, pss) - pss;
-        if (pss < 0 || (off < LEDGER_RESERVE_PER_CPU && -off < LEDGER_RESERVE_PER_CPU) || now_us(e) - start > FULL_TRIES_US)
+        if (!e->pss_fresh || pss < 0 || (off < LEDGER_RESERVE_PER_CPU && -off < LEDGER_RESERVE_PER_CPU) ||
+            now_us(e) - start > FULL_TRIES_US)
             break;
     }
     int64_t by_rss = rss_span.hi - rss_span.lo, by_anon = anon_span.hi - anon_span.lo;
@@ -349,9 +353,9 @@ static void look_fully(struct eye *e, double t)
         read_mounts(e);
     (void)eye_split(e, FULL_SPLIT_US);
     read_together(e, t);
-    e->rolling = false;
+    e->rolling = !e->pss_fresh;
     e->rollup_t = t;
-    e->pss_fresh = true;
+    e->looked_fully = true;
 }
 
 int eye_look(struct eye *e, double t, enum eye_depth depth)

@@ -28,7 +28,7 @@ struct eye {
     struct segments segments;
     int32_t segments_at;                 // the process whose turn it is; -1: no round is under way
     double segments_t, rollup_t, walk_t; // when the last round of each ended; < 0: none yet
-    bool rolling, pss_fresh, walk_idle;
+    bool rolling, pss_fresh, looked_fully, walk_idle;
     int64_t segments_cost_us, rollup_cost_us; // of the present or last round
     int turn;                                 // of what a budgeted look does
     int slot[MOUNTS_MAX];                     // of the walk, for each mount; -1: it isn't walked

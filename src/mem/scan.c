@@ -70,7 +70,8 @@ bool scan__counts(const struct scan_mount *m, dev_t dev)
 
 double scan__window(const struct scan_slot *slot, double wall)
 {
-    double age = slot->birth > 0 ? wall - slot->birth : SCAN_WINDOW_S;
+    double since = slot->birth > 0 ? slot->birth : slot->oldest;
+    double age = since > 0 ? wall - since : SCAN_WINDOW_S;
     return age < 10 ? 10 : age > SCAN_WINDOW_S ? SCAN_WINDOW_S : age;
 }
 
@@ -254,6 +255,8 @@ static void leave(struct scan *s)
     slot->total = (struct scan_total){
         .known = true, .bytes = f->tree, .inodes = (int64_t)(slot->running_inodes + 0.5), .missed = slot->running_missed};
     slot->t_ended = s->t;
+    slot->oldest = slot->oldest_running;
+    slot->young_scale = s->window / scan__window(slot, s->wall); // without births its age shows only now
     slot->rounds++;
 }
 
@@ -282,7 +285,9 @@ static void count_file(struct scan *s, struct scan_frame *f, const struct scan_s
     f->tree += bytes;
     f->files += 1.0 / links;
     // A file grows from its birth to its last change, but it has come at its birth.
-    double window = scan__window(slot, s->wall);
+    double window = s->window;
+    if (!slot->oldest_running || st->mtime < slot->oldest_running)
+        slot->oldest_running = st->mtime;
     f->young += scan__young(st, (double)bytes, s->wall, window);
     f->files_young += born(st, 1.0 / links, s->wall, window);
     slot->running_inodes += 1.0 / links;
@@ -386,6 +391,8 @@ static bool begin_slot(struct scan *s)
         struct scan_stat st;
         if (scan__stat(&s->no_statx, slot->mount.fd, "", false, &st) == 0)
             slot->birth = st.birth;
+        slot->oldest_running = 0;
+        s->window = scan__window(slot, s->wall);
         int fd = openat(slot->mount.fd, ".", OPEN_DIR);
         if (fd < 0) {
             miss(s, &s->progress.unreadable);

@@ -31,8 +31,10 @@ _Static_assert(SCAN_MOUNTS < SCAN_FREE && SCAN_DIRS < UINT16_MAX, "slots and rec
 struct scan_slot {
     struct scan_mount mount, next; // next: takes over when a round begins
     bool set, next_set, changed;
-    uint32_t root;         // record; SCAN_NONE
-    double t_ended, birth; // birth: unix time of its root directory, 0: not known
+    uint32_t root;                 // record; SCAN_NONE
+    double t_ended, birth;         // birth: unix time of its root directory, 0: not known
+    double oldest, oldest_running; // unix time of the oldest change of a file, last round and present one; 0: not known
+    double young_scale;            // what young is to be multiplied by, for it was taken over a longer window; 0: 1
     uint32_t rounds;
     double running_inodes;
     uint32_t running_missed;
@@ -59,6 +61,7 @@ struct scan {
     int at_slot;
     int depth; // frames in use
     double t, t0, wall;
+    double window;    // of the file system that is being walked
     uint64_t counted; // inodes seen in this round
     struct scan_frame frame[SCAN_DEPTH];
     uint32_t names_end;

@@ -74,6 +74,11 @@ void scan__sweep(struct scan *s, int slot, bool all)
             scan__del(s, i);
 }
 
+static double young_scale(const struct scan_slot *slot)
+{
+    return slot->young_scale > 0 ? slot->young_scale : 1;
+}
+
 // What a directory weighs: its bytes and inodes, or their growth by rounds where its file system has had two of them, else by
 // ages.
 static double weigh(const struct scan *s, const struct scan_record *r, enum scan_by by, bool *ret_from_ages)
@@ -83,7 +88,7 @@ static double weigh(const struct scan *s, const struct scan_record *r, enum scan
     if (by == SCAN_BY_BYTES)
         return (double)r->tree + SCAN_INODE_BYTES * (double)r->files;
     if (*ret_from_ages)
-        return (double)r->young + SCAN_INODE_BYTES * (double)r->files_young;
+        return young_scale(slot) * ((double)r->young + SCAN_INODE_BYTES * (double)r->files_young);
     return isnan(r->rate) ? 0 : (double)r->rate + SCAN_INODE_BYTES * (double)r->files_rate;
 }
 
@@ -111,6 +116,7 @@ bool scan_get(const struct scan *s, uint32_t id, struct scan_dir *ret)
     const struct scan_record *r = &s->record[id];
     bool from_ages;
     (void)weigh(s, r, SCAN_BY_GROWTH, &from_ages);
+    double scale = young_scale(&s->slot[r->slot]);
     bool unknown = !from_ages && isnan(r->rate);
     *ret = (struct scan_dir){
         .id = id,
@@ -119,8 +125,8 @@ bool scan_get(const struct scan *s, uint32_t id, struct scan_dir *ret)
         .ino = r->ino,
         .bytes = r->tree,
         .files = r->files,
-        .growth_per_min = unknown ? INT64_MIN : (int64_t)(from_ages ? r->young : r->rate),
-        .files_per_min = unknown ? INT64_MIN : (int64_t)(from_ages ? r->files_young : r->files_rate),
+        .growth_per_min = unknown ? INT64_MIN : (int64_t)(from_ages ? r->young * scale : r->rate),
+        .files_per_min = unknown ? INT64_MIN : (int64_t)(from_ages ? r->files_young * scale : r->files_rate),
         .from_ages = from_ages,
     };
     return true;

@@ -430,6 +430,28 @@ T(without_a_second_round_growth_comes_from_the_ages_of_files)
     own_tmpfs_unmount(NULL);
 }
 
+T(where_files_have_no_birth_the_oldest_change_is_the_beginning)
+{
+    NEED_OWN_TMPFS();
+    own_tmpfs_mount(NULL, "size=64m");
+    own_file("cache/f", 6 << 20);
+    struct stat st;
+    int fd = own_open("cache/f");
+    assert_int_equal(fstat(fd, &st), 0);
+    close(fd);
+    struct scan *s = scan_new();
+    s->no_statx = true; // as in gVisor
+    set_up(s, 0, NULL);
+    assert_true(scan_step(s, 0, (double)st.st_mtime + 120, 0, tick, NULL));
+
+    struct scan_dir d;
+    assert_string_equal(first(s, SCAN_BY_GROWTH, &d), "cache");
+    assert_true(d.from_ages);
+    assert_in_range(d.growth_per_min, 3 * 0.95 * (1 << 20), 3 * 1.05 * (1 << 20));
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
 T(of_hashed_directories_the_one_above_is_named)
 {
     NEED_OWN_TMPFS();
@@ -566,6 +588,8 @@ CLAIMS_WITH_TMPFS(C(a_walk_finds_every_byte_and_every_inode), C(a_file_with_two_
                   C(empty_files_weigh_what_their_inodes_cost), C(what_is_deleted_shrinks_and_its_record_is_used_again),
                   C(directories_that_stay_are_known_again_however_many_go),
                   C(the_index_finds_what_stays_after_anything_is_taken_out),
-                  C(without_a_second_round_growth_comes_from_the_ages_of_files), C(of_hashed_directories_the_one_above_is_named),
-                  C(the_biggest_files_of_a_directory_are_named_when_asked), C(a_directory_that_is_gone_has_no_path),
-                  C(a_mount_taken_away_in_the_middle_of_its_walk_is_forgotten), C(what_may_not_be_read_is_counted_as_missed))
+                  C(without_a_second_round_growth_comes_from_the_ages_of_files),
+                  C(where_files_have_no_birth_the_oldest_change_is_the_beginning),
+                  C(of_hashed_directories_the_one_above_is_named), C(the_biggest_files_of_a_directory_are_named_when_asked),
+                  C(a_directory_that_is_gone_has_no_path), C(a_mount_taken_away_in_the_middle_of_its_walk_is_forgotten),
+                  C(what_may_not_be_read_is_counted_as_missed))
