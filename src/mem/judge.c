@@ -223,7 +223,7 @@ unsigned judge_push(struct judge *j, const struct mem_sample *sample, struct jud
     judge_lines_clean(sample, &s);
     j->t = s.t;
     if (!j->begun)
-        j->t0 = s.t;
+        j->t0 = j->drop_t = s.t;
     j->begun = true;
     j->rows++;
     if (mem_known(&s, MEM_limit))

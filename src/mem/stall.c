@@ -20,6 +20,7 @@
 #define PSI_FULL 0.15        // share of time; the incident: 0.28
 #define STORM_S 3.0          // how long the signs must hold
 #define STORM_SAMPLES 3
+#define LULL_S 2.0  // a storm that has not lasted yet is over after this
 #define CALM_S 20.0 // and how long they must be gone: a stall that was relieved for 5 s comes back
 #define HOT_SHARE 3 // the stall began when a third of the mapped program text was left
 
@@ -46,25 +47,36 @@ static double rate(struct stall *s, const struct mem_sample *sample, enum mem_fi
     return ((double)now - (double)before) / dt;
 }
 
+// A sum of byte counts that nothing guarantees to be sane.
+static int64_t bytes_of(double v)
+{
+    return v > 0 && v < 9e15 ? (int64_t)v : 0;
+}
+
+static double file_lru(const struct mem_sample *m)
+{
+    return mem_known(m, MEM_inactive_file) && mem_known(m, MEM_active_file)
+               ? (double)m->v[MEM_inactive_file] + (double)m->v[MEM_active_file]
+               : -1;
+}
+
 static void learn_hot(struct stall *s, const struct mem_sample *sample, double file)
 {
     // Mapped file pages that are not shared memory: the programs' text. It shrinks under pressure, so the largest is kept.
-    int64_t text = -1;
+    double text = -1;
     if (mem_known(sample, MEM_sum_pss_file))
-        text = sample->v[MEM_sum_pss_file];
+        text = (double)sample->v[MEM_sum_pss_file];
     else if (mem_known(sample, MEM_file_mapped)) {
-        int64_t shared = mem_get(sample, MEM_segments, mem_get(sample, MEM_sum_pss_shmem, 0));
-        text = sample->v[MEM_file_mapped] - (shared > 0 ? shared : 0);
+        double shared = (double)mem_get(sample, MEM_segments, mem_get(sample, MEM_sum_pss_shmem, 0));
+        text = (double)sample->v[MEM_file_mapped] - (shared > 0 ? shared : 0);
     }
-    if (file >= 0 && file > (double)s->file_max)
-        s->file_max = (int64_t)file;
     if (text < 0)
         return;
-    if (file >= 0 && (double)text > file) // charged to another cgroup: no need to hold it here
-        text = (int64_t)file;
-    if (text > s->hot_hi) {
-        s->hot_hi = text;
-        s->hot_lo = text / HOT_SHARE;
+    if (file >= 0 && text > file) // charged to another cgroup: no need to hold it here
+        text = file;
+    if (bytes_of(text) > s->hot_hi) {
+        s->hot_hi = bytes_of(text);
+        s->hot_lo = s->hot_hi / HOT_SHARE;
     }
 }
 
@@ -77,14 +89,11 @@ static bool storms(struct stall *s, const struct mem_sample *m, double dt)
     double psi = rate(s, m, MEM_psi_full, 3, &s->psi_full, dt) / 1e6;
     double limit =
         mem_known(m, MEM_limit) && m->v[MEM_limit] > 0 && m->v[MEM_limit] < MEM_UNLIMITED ? (double)m->v[MEM_limit] : 0;
-    double file = mem_known(m, MEM_inactive_file) && mem_known(m, MEM_active_file)
-                      ? (double)m->v[MEM_inactive_file] + (double)m->v[MEM_active_file]
-                      : -1;
+    double file = file_lru(m);
     learn_hot(s, m, file);
     if (!mem_known(m, MEM_usage) || limit <= 0 || (double)m->v[MEM_usage] < NEAR_LIMIT * limit)
         return false;
-    int64_t hard_bytes;
-    double hard = mem_hard(m, &hard_bytes) ? (double)hard_bytes : -1;
+    double hard = file >= 0 ? (double)m->v[MEM_usage] - file : -1;
     if (hard < 0 && mem_known(m, MEM_anon) && mem_known(m, MEM_shmem))
         hard = (double)m->v[MEM_anon] + (double)m->v[MEM_shmem] + (double)mem_get(m, MEM_kernel, 0);
     if (hard < 0 || hard < HARD_MIN * limit)
@@ -116,15 +125,14 @@ int stall_push(struct stall *s, const struct mem_sample *sample)
             return 0;
         s->saturated = true;
         s->saturated_at = sample->t;
-        if (mem_known(sample, MEM_inactive_file) && mem_known(sample, MEM_active_file))
-            s->hot_learned = sample->v[MEM_inactive_file] + sample->v[MEM_active_file];
+        if (file_lru(sample) >= 0)
+            s->hot_learned = bytes_of(file_lru(sample));
         return 1;
     }
-    if (isnan(s->calm_since)) {
+    if (isnan(s->calm_since))
         s->calm_since = sample->t;
-        if (!s->saturated)
-            s->storm_since = NAN;
-    }
+    if (!s->saturated && sample->t - s->calm_since >= LULL_S)
+        s->storm_since = NAN;
     if (s->saturated && sample->t - s->calm_since >= CALM_S) {
         s->saturated = false;
         s->storm_since = NAN;

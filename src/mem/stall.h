@@ -8,7 +8,7 @@
 struct stall {
     bool begun;
     double t; // of the last sample taken
-    int64_t refault_file, pgmajfault, events, psi_full, oom_kill;
+    int64_t refault_file, pgmajfault, events, psi_full;
     uint8_t had;                    // which of the counters above were known, bit by position
     double storm_since, calm_since; // of the present stretch; NaN: not in one
     unsigned storm_samples;
@@ -16,7 +16,6 @@ struct stall {
     double saturated_at;
     int64_t hot_learned;    // file pages at the last stall's beginning; -1: none yet
     int64_t hot_lo, hot_hi; // what the server needs, as far as can be told
-    int64_t file_max;       // largest file LRU seen
 };
 
 void stall_init(struct stall *s);
