@@ -110,7 +110,7 @@ void view_notes(struct xray_view *v)
     if (v->see.mounts && v->see.mounts->dropped > 0)
         view_note(v, "%d more mounts are not shown.", v->see.mounts->dropped);
     if (v->see.segments && v->see.segments->dropped > 0)
-        view_note(v, "%d more shared segments are not shown.", v->see.segments->dropped);
+        view_note(v, "%d more segments and deleted files are shown in one line together.", v->see.segments->dropped);
     if (v->facts.memory_limit < 0 && v->facts.server != SERVER_UNKNOWN)
         view_note(v, "memory_limit of the running server is not known; the php command's own would say nothing about it.");
 }
