@@ -2,8 +2,12 @@
 // The error log. Runs in every process; owns nothing but the role's name. Never allocates, so it works when memory is out.
 #include "base/log.h"
 
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,6 +15,8 @@
 
 static char role_name[48];
 static int out_fd = STDERR_FILENO;
+static bool dont_wait, unfinished; // unfinished: the last line was written in part
+static unsigned dropped;
 static enum log_level max_level = LOG_LEVEL_NOTICE;
 
 static const char *const level_names[] = {"ERROR", "WARNING", "NOTICE", "DEBUG"};
@@ -29,6 +35,11 @@ void log_set_fd(int fd)
 int log_fd(void)
 {
     return out_fd;
+}
+
+void log_dont_wait(void)
+{
+    dont_wait = true;
 }
 
 void log_set_level(enum log_level max)
@@ -65,6 +76,33 @@ static size_t copy_visible(char *dst, size_t room, const char *src, size_t n)
     return w;
 }
 
+// Whether a write of up to PIPE_BUF bytes is done at once; only one whose reader hangs says no.
+static bool has_room(void)
+{
+    struct pollfd p = {.fd = out_fd, .events = POLLOUT};
+
+    return !dont_wait || poll(&p, 1, 0) != 0;
+}
+
+static void put(const char *line, size_t n)
+{
+    struct stat st;
+    size_t part = n;
+
+    // A pipe with room for PIPE_BUF bytes may not have it for more.
+    if (dont_wait && n > PIPE_BUF && fstat(out_fd, &st) == 0 && !S_ISREG(st.st_mode))
+        part = PIPE_BUF;
+    while (n > 0 && has_room()) {
+        part = part < n ? part : n;
+        // A full disk or a closed terminal must not end a server: a line that can't be written is lost.
+        if (write(out_fd, line, part) < 0)
+            return;
+        line += part;
+        n -= part;
+        unfinished = n > 0;
+    }
+}
+
 static void write_line(enum log_level level, const char *role, const char *fmt, va_list ap)
 {
     char text[LINE_BYTES], line[LINE_BYTES];
@@ -84,9 +122,19 @@ static void write_line(enum log_level level, const char *role, const char *fmt, 
         w += (size_t)snprintf(line + w, sizeof line - w, "%.47s: ", role);
     w += copy_visible(line + w, sizeof line - w - 1, text, len);
     line[w++] = '\n';
-    // A full disk or a closed terminal must not end a server: a line that can't be written is lost.
-    if (write(out_fd, line, w) < 0)
+    if (!has_room()) {
+        dropped++;
         return;
+    }
+    if (unfinished)
+        put("\n", 1);
+    if (dropped) {
+        char lost[80];
+        int m = snprintf(lost, sizeof lost, "WARNING: %u lines before this one are lost: nobody took them\n", dropped);
+        dropped = 0;
+        put(lost, (size_t)m);
+    }
+    put(line, w);
 }
 
 #define LOG_FN(name, level)                                                                                                      \

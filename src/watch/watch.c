@@ -302,6 +302,7 @@ static int start(struct watcher *w)
     if (r < 0)
         return fail(w->args.log, strerror(-r));
     log_init("watch", log_fd());
+    log_dont_wait(); // whoever reads it may hang in the stall that it tells of
     loop_init();
     r = open_signals(w);
     if (r < 0)
