@@ -102,7 +102,13 @@ def main():
     why = box.unusable() or cachesite.needs() or tool.missing()
     if why:
         sys.exit(f"incident.py: {why}")
-    incident = Incident(args.limit * MIB, args.rate, args.folder, lambda line: print(line, flush=True))
+
+    def say(line):
+        if line.startswith("watch: {") or line == "watch: ":  # the alarm again, as JSON for commands
+            return
+        print(line, flush=True)
+
+    incident = Incident(args.limit * MIB, args.rate, args.folder, say)
     code = 0
     try:
         incident.run(args.seconds)
