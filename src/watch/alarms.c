@@ -63,10 +63,10 @@ static void send_notice(struct watcher *w, const struct notice *n)
         courier_push(&w->command.courier, n);
 }
 
-static void on_event(struct watcher *w, const struct judge_event *e)
+static struct notice notice;
+
+static void make_notice(struct watcher *w, const struct judge_event *e, bool gone)
 {
-    static struct notice notice;
-    struct state_alarm *alarm = &w->state.alarm[e->verdict];
     struct finding finding;
     bool raised = e->kind == JUDGE_RAISED;
 
@@ -87,10 +87,18 @@ static void on_event(struct watcher *w, const struct judge_event *e)
         .n_dirs = raised ? (size_t)w->lookout.n_dirs : 0,
         .cgroup = w->lookout.where.path,
         .host = w->host,
-        .raised_t = alarm->since,
+        .raised_t = w->state.alarm[e->verdict].since,
+        .gone = gone,
     };
     notice_make(&in, &notice);
-    if (raised) {
+}
+
+static void on_event(struct watcher *w, const struct judge_event *e, bool gone)
+{
+    struct state_alarm *alarm = &w->state.alarm[e->verdict];
+
+    make_notice(w, e, gone);
+    if (e->kind == JUDGE_RAISED) {
         log_warning("alarm: %s: %s%s%s", mem_verdict_name(e->verdict), notice.text, *notice.change ? " Change: " : "",
                     notice.change);
         *alarm = (struct state_alarm){.stands = true, .since = e->t};
@@ -113,7 +121,7 @@ void watch__on_events(struct watcher *w, const struct judge_event *events, unsig
     judge_report(w->lookout.judge, &w->report);
     for (unsigned i = 0; i < n; i++)
         if (events[i].kind != JUDGE_NOTHING)
-            on_event(w, &events[i]);
+            on_event(w, &events[i], false);
     if (w->state.dir >= 0)
         (void)state_write(&w->state, &w->lookout, &w->report, w->lookout.t, STATE_GOES_ON);
 }
@@ -132,6 +140,39 @@ void watch__settle_alarms(struct watcher *w)
         e.kind = w->report.alarm[v] ? JUDGE_RAISED : JUDGE_CLEARED;
         watch__on_events(w, &e, 1);
     }
+}
+
+void watch__end_alarms(struct watcher *w)
+{
+    for (int v = 0; v < VERDICT_N; v++) {
+        struct judge_event e = {.kind = JUDGE_CLEARED, .t = w->lookout.t, .verdict = (enum mem_verdict)v};
+        if (w->state.alarm[v].stands)
+            on_event(w, &e, true);
+    }
+}
+
+static void touch(void *p, size_t n)
+{
+    volatile char *at = p;
+
+    for (size_t i = 0; i < n; i += 4096)
+        at[i] = at[i];
+}
+
+// In a stall each page touched for the first time has to be fought for: the ones of an alarm are touched now.
+void watch__rehearse(struct watcher *w)
+{
+    struct judge_event e = {.kind = JUDGE_RAISED, .t = w->lookout.t, .verdict = VERDICT_SATURATED};
+    struct courier *couriers[] = {&w->webhook.courier, &w->exec.courier, &w->command.courier};
+    const bool used[] = {w->args.webhook, w->args.exec, w->args.webhook_command};
+
+    judge_report(w->lookout.judge, &w->report);
+    make_notice(w, &e, false);
+    for (size_t i = 0; i < 3; i++)
+        if (used[i])
+            touch(couriers[i]->queue, 2 * sizeof *couriers[i]->queue);
+    if (used[0])
+        touch(w->webhook.out, sizeof w->webhook.out);
 }
 
 bool watch__notices_pending(const struct watcher *w)

@@ -82,7 +82,10 @@ static void make_text(const struct notice_input *in, struct notice *n)
     }
     snprintf(n->text, sizeof n->text, "%s is over after %s", mem_verdict_name(n->verdict),
              human_seconds(n->t > in->raised_t ? n->t - in->raised_t : 0, a));
-    if (n->usage >= 0 && n->limit > 0 && n->limit != MEM_UNLIMITED) {
+    if (in->gone) {
+        size_t at = strlen(n->text);
+        snprintf(n->text + at, sizeof n->text - at, ": what was watched is gone");
+    } else if (n->usage >= 0 && n->limit > 0 && n->limit != MEM_UNLIMITED) {
         size_t at = strlen(n->text);
         snprintf(n->text + at, sizeof n->text - at, "; %s of %s are in use", human_bytes(n->usage, usage),
                  human_bytes(n->limit, limit));

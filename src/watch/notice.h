@@ -38,6 +38,7 @@ struct notice_input {
     size_t n_dirs;
     const char *cgroup, *host;
     double raised_t; // when it is over: since when it stood
+    bool gone;       // it is over because the container is gone
 };
 
 void notice_make(const struct notice_input *in, struct notice *ret);

@@ -152,8 +152,8 @@ static void write_walk(struct page *p, const struct lookout *l)
     single(p, "plimsoll_watch_walk_rounds", "counter", "", "Complete walks over the files in memory.", walk.rounds);
     single(p, "plimsoll_watch_walk_directories", "gauge", "", "Directories in memory that are known one by one.", walk.dirs);
     if (walk.covered >= 0)
-        single(p, "plimsoll_watch_walk_covered_ratio", "gauge", "ratio", "How much of the files in memory the present walk has seen.",
-               walk.covered);
+        single(p, "plimsoll_watch_walk_covered_ratio", "gauge", "ratio",
+               "How much of the files in memory the present walk has seen.", walk.covered);
 }
 
 static void write_health(struct page *p, const struct openmetrics_health *h)

@@ -157,6 +157,7 @@ static void lose(struct watcher *w)
 
     log_warning("%s is gone: its cgroup was removed or its last process ended", l->target);
     save(w, STATE_GONE);
+    watch__end_alarms(w);
     lookout_leave(l);
     visits_close(&w->local);
     recorder_close(&w->recorder);
@@ -393,6 +394,8 @@ int watch_run(int argc, char **argv)
         w->tick_us = clock_us();
         on_tick(&w->tick);
         if (!w->ending) {
+            if (w->lookout.eye)
+                watch__rehearse(w);
             memlock_all(&w->memlock);
             w->health.locked_bytes = (int64_t)w->memlock.locked_bytes;
             log_notice("%s", w->memlock.text);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """watch and what it watches: beginnings, ends, its own memory."""
+import json
 import os
 import pathlib
 import re
@@ -34,6 +35,18 @@ def test_it_says_that_what_it_watched_is_gone_and_ends(box, watch):
     b.die()
     w.wait("is gone: its cgroup was removed or its last process ended")
     assert w.running.process.wait(20) == 0
+
+
+def test_an_alarm_ends_with_what_it_was_about(box, watch, tmp_path):
+    b = box()
+    w = watch(b, "--pid", b.pid, "--exec", f"cat >> {tmp_path}/out")
+    w.wait("watching")
+    b.set({"shmem": 0.8 * MIB})
+    w.wait("alarm: growing")
+    b.die()
+    w.wait("all clear: growing is over after .*: what was watched is gone")
+    assert w.running.process.wait(20) == 0
+    assert [json.loads(line)["event"] for line in (tmp_path / "out").read_text().splitlines()] == ["raised", "cleared"]
 
 
 def test_what_is_gone_at_the_first_look_is_said(box, watch):
