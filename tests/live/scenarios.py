@@ -206,7 +206,7 @@ def cleaned():
 
 def missing():
     with stage("missing") as s:
-        php(s, "missing", 300)
+        php(s, "missing", 200)
         return quiet(s, lambda rows: drops(rows, "kernel", 16 * MIB), "dentries taken back at the limit")
 
 
@@ -224,7 +224,7 @@ def prepare_files():
 def files(prepared=None):
     with stage("files") as s:
         prepared.rename(s.box.root / "app/files")  # and goes with the box
-        php(s, "files", 60)
+        php(s, "files", 42)
         return quiet(s, lambda rows: rows[-1]["usage"] > 0.97 * LIMIT, "inodes fill the group")
 
 
