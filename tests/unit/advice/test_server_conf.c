@@ -68,7 +68,8 @@ static void fpm_of_debian(void)
     strcpy(process.comm, "php-fpm8.2");
     WORDS("cmdline", "php-fpm: master process (/etc/php/8.2/fpm/php-fpm.conf)");
     file("/etc/php/8.2/fpm/php-fpm.conf", "; comment\n[global]\npid = /run/php.pid\ninclude=/etc/php/8.2/fpm/pool.d/*.conf\n");
-    file("/etc/php/8.2/fpm/php.ini", "[PHP]\nmemory_limit = 256M ; why not\nopcache.memory_consumption=192\n");
+    file("/etc/php/8.2/fpm/php.ini",
+         "[PHP]\nmemory_limit = 256M ; why not\nopcache.memory_consumption=192\n[PATH=/srv/x]\nmemory_limit = 999M\n");
     file("/etc/php/8.2/fpm/conf.d/10-opcache.ini", "zend_extension=opcache.so\nopcache.jit_buffer_size=\"64M\"\n");
     file("/etc/php/8.2/fpm/pool.d/www.conf", "[www]\nlisten = /run/php/$pool.sock\npm = dynamic\npm.max_children = "
                                              "12\npm.max_requests=500\npm.status_path = /status\n");
