@@ -95,8 +95,10 @@ static void put(const char *line, size_t n)
     while (n > 0 && has_room()) {
         part = part < n ? part : n;
         // A full disk or a closed terminal must not end a server: a line that can't be written is lost.
-        if (write(out_fd, line, part) < 0)
+        if (write(out_fd, line, part) < 0) {
+            dropped += dont_wait;
             return;
+        }
         line += part;
         n -= part;
         unfinished = n > 0;
@@ -131,8 +133,8 @@ static void write_line(enum log_level level, const char *role, const char *fmt, 
     if (dropped) {
         char lost[80];
         int m = snprintf(lost, sizeof lost, "WARNING: %u lines before this one are lost: nobody took them\n", dropped);
-        dropped = 0;
-        put(lost, (size_t)m);
+        if (write(out_fd, lost, (size_t)m) > 0)
+            dropped = 0;
     }
     put(line, w);
 }

@@ -13,7 +13,8 @@ void log_init(const char *role, int fd);
 // The descriptor lines go to from now on (borrowed), and the one they go to now.
 void log_set_fd(int fd);
 int log_fd(void);
-// From now on a line that a pipe, socket or terminal has no room for is dropped, and counted in the next that it has.
+// From now on a line that a pipe, socket or terminal has no room for is dropped; lines dropped, or refused by a full disk, are
+// counted before the next that is written.
 void log_dont_wait(void);
 // Lines above this level are dropped; NOTICE to begin with.
 void log_set_level(enum log_level max);

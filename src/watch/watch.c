@@ -74,7 +74,8 @@ static int open_log(struct watcher *w)
 {
     if (!w->args.log || strcmp(w->args.log, "-") == 0)
         return 0;
-    int fd = open(w->args.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+    int fd = open(w->args.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+                  0644); // a fifo without a reader is an error
     if (fd < 0)
         return -errno;
     log_set_fd(fd);

@@ -48,6 +48,24 @@ T(a_pipe_that_nobody_reads_holds_nobody_up)
     log_set_fd(STDERR_FILENO);
 }
 
+T(lines_that_a_full_disk_refused_are_counted)
+{
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC), ends[2];
+
+    assert_true(full >= 0);
+    assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    log_dont_wait();
+    log_set_fd(full);
+    log_notice("lost");
+    log_notice("lost");
+    log_set_fd(ends[1]);
+    log_notice("kept");
+    take(ends[0]);
+    assert_non_null(strstr(text, "WARNING: 2 lines before this one are lost"));
+    assert_non_null(strstr(text, "kept"));
+    log_set_fd(STDERR_FILENO);
+}
+
 T(a_long_line_goes_to_a_file_whole)
 {
     static char long_one[7000];
@@ -66,4 +84,5 @@ T(a_long_line_goes_to_a_file_whole)
     unlink(name);
 }
 
-CLAIMS(C(a_pipe_that_nobody_reads_holds_nobody_up), C(a_long_line_goes_to_a_file_whole))
+CLAIMS(C(a_pipe_that_nobody_reads_holds_nobody_up), C(a_long_line_goes_to_a_file_whole),
+       C(lines_that_a_full_disk_refused_are_counted))
