@@ -8,7 +8,10 @@
 
 #include "mem/judge_int.h"
 
-#define HORIZON_S 6900.0  // a ramp, a warm-up or a slow cycle looks like a leak for as long as this; only haste alarms sooner
+#define HORIZON_S 6900.0 // a ramp, a warm-up or a slow cycle looks like a leak for as long as this; only haste alarms sooner
+#define HORIZON_DAYS_S                                                                                                           \
+    57600.0 // who samples that seldom looks at days, and the first rise of a day looks like a leak for 12 hours
+#define SELDOM_S 30.0
 #define SUSTAINED_LOOKS 4 // in a row
 #define URGENT_LOOKS 3
 #define DROP_HALF_LIFE_S 1800.0 // a fall seen long ago says little of this rise
@@ -194,10 +197,11 @@ static void judge_growing(struct judge *j, const struct mem_sample *s, bool comp
         raise_growing(j, &(struct growth){.rise = rise}, LIFE, true, ret, n);
         return;
     }
-    if (!completed[LIFE] || j->t - j->t0 < 0.9 * HORIZON_S)
+    double seen = j->t - j->t0, horizon = seen < SELDOM_S * (double)(j->rows - 1) ? HORIZON_S : HORIZON_DAYS_S;
+    if (!completed[LIFE] || seen < 0.9 * horizon)
         return;
     j->sustained_looks = look_sustained(j, &g) ? j->sustained_looks + 1 : 0;
-    if (j->sustained_looks >= SUSTAINED_LOOKS && j->t - j->t0 >= HORIZON_S)
+    if (j->sustained_looks >= SUSTAINED_LOOKS && seen >= horizon)
         raise_growing(j, &g, LIFE, false, ret, n);
 }
 

@@ -202,7 +202,7 @@ static bool outgrows(const struct growth_series *s, const double *y, int start, 
         return false;
     if (start - skip < BEFORE_POINTS)
         return true;
-    double top = quantile_of(y + skip, start - skip, 0.98), swing = fit_swing(y + skip, start - skip);
+    double top = quantile_of(y, start, 0.98), swing = fit_swing(y + skip, start - skip);
     double new_ground = quantile_of(y + n - quarter, quarter, 0.5) - top;
     double life = (s->x[n - 1] - s->x[skip]) / (s->x[n - 1] - s->x[start]); // it may have begun before the window
     if (late <= top || new_ground < NEW_GROUND * (rise > swing ? rise : swing) ||
@@ -364,7 +364,7 @@ bool growth_sustained(const struct growth_series *s, double grow, struct growth 
 // below these. Measured: the incidents meet it 30 to 60 s after the first row allows it.
 static const struct {
     double left_s, eaten;
-} hurry[] = {{120, 0.66}, {300, 0.75}, {600, 0.85}};
+} hurry[] = {{120, 0.63}, {300, 0.75}, {600, 0.85}};
 #define STRAIGHT 0.10      // standard deviation around the line, of the rise
 #define STRAIGHT_SLOW 0.05 // where there is time to be sure: a random walk is seldom as straight
 #define STEADY_SLOPE 0.75  // the second half's slope, of the first half's: a warm-up slows down
