@@ -8,9 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mem/kfile.h"
+#include "mem/lines.h"
+
+#define BOOT_GRAIN_S 16
 
 int64_t life_start_of(int proc, pid_t pid)
 {
@@ -30,15 +34,43 @@ int64_t life_start_of(int proc, pid_t pid)
     return kfile_number(word, false, &start) ? start : -1;
 }
 
+// The machine since its boot: its boot id; where there is none, when it was booted. gVisor tells neither, but its monotonic clock
+// begins with the sandbox: to some seconds, for clocks are set.
+static void boot_of(int proc, bool gvisor, char *ret, size_t size)
+{
+    char text[4096], *line;
+    struct str first, rest;
+    struct lines lines;
+
+    snprintf(ret, size, "?");
+    ssize_t n = kfile_read(proc, "sys/kernel/random/boot_id", text, sizeof text);
+    rest = (struct str){text, n > 0 ? (size_t)n : 0};
+    if (kfile_line(&rest, &first)) {
+        snprintf(ret, size, "%.*s", STR_ARG(first));
+        return;
+    }
+    if (gvisor) {
+        struct timespec wall, since;
+        clock_gettime(CLOCK_REALTIME, &wall);
+        clock_gettime(CLOCK_MONOTONIC, &since);
+        snprintf(ret, size, "near %lld", (long long)(wall.tv_sec - since.tv_sec) / BOOT_GRAIN_S * BOOT_GRAIN_S);
+    }
+    int fd = openat(proc, "stat", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    lines_init(&lines, fd, text, sizeof text);
+    while (lines_next(&lines, &line) > 0)
+        if (strncmp(line, "btime ", 6) == 0)
+            snprintf(ret, size, "at %s", line + 6);
+    close(fd);
+}
+
 void life_id(const struct mem_roots *roots, const struct mem_where *where, pid_t pid, char ret[LIFE_ID])
 {
-    char boot[64] = "";
-    struct str line = STR("?"), rest;
+    char boot[64];
 
-    ssize_t n = kfile_read(roots->proc, "sys/kernel/random/boot_id", boot, sizeof boot);
-    rest = (struct str){boot, n > 0 ? (size_t)n : 0};
-    (void)kfile_line(&rest, &line);
-    snprintf(ret, LIFE_ID, "boot %.*s cgroup %" PRIu64 " start %" PRId64, STR_ARG(line), where->ino,
+    boot_of(roots->proc, where->kind == MEM_KIND_GVISOR, boot, sizeof boot);
+    snprintf(ret, LIFE_ID, "boot %s cgroup %" PRIu64 " start %" PRId64, boot, where->ino,
              pid < 0 ? -1 : life_start_of(roots->proc, pid ? pid : 1));
 }
 

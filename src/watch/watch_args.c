@@ -35,7 +35,7 @@ const char watch_usage[] =
     "  --state DIR          keeps a bounded history there, for xray --last and for a watch that is started again\n"
     "  --socket S           where xray asks: a path, or @name (@plimsoll-watch-INODE of the cgroup)\n"
     "  --requests URL       where requests are counted: unix:/run/php/fpm.sock|/status, http://127.0.0.1:2019/metrics, tcp\n"
-    "  --help\n"
+    "  --version, --help\n"
     "\n"
     "HUP opens log and recording anew; TERM and INT end it. Exit codes: 0 told to end, or what it watched is gone; 1 it failed;\n"
     "2 the command line.\n";

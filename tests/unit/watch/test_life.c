@@ -64,6 +64,9 @@ T(a_life_is_machine_group_and_start)
     unlink(fake_path("proc/sys/kernel/random/boot_id"));
     life_id(&roots, &where, 0, id);
     assert_string_equal(id, "boot ? cgroup 12 start 99");
+    fake_file("proc/stat", "cpu 1\nintr 1 2 3\nbtime 1795522052\n"); // gVisor
+    life_id(&roots, &where, 0, id);
+    assert_string_equal(id, "boot at 1795522052 cgroup 12 start 99");
 }
 
 T(lives_are_told_apart)
