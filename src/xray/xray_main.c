@@ -23,24 +23,49 @@ static void raise_file_limit(void)
     }
 }
 
+static bool is_version(const char *arg)
+{
+    return !strcmp(arg, "--version") || !strcmp(arg, "-V");
+}
+
+static int run(int argc, char **argv) // argv[0]: the command's name
+{
+    if (!strcmp(argv[0], "watch"))
+        return watch_run(argc, argv);
+    if (!strcmp(argv[0], "tune"))
+        return tune_run(argc, argv);
+    return xray_run(argc - 1, argv + 1);
+}
+
+static bool is_command(const char *name)
+{
+    return !strcmp(name, "xray") || !strcmp(name, "watch") || !strcmp(name, "tune");
+}
+
+static int help(char *name)
+{
+    static char option[] = "--help";
+    char *asked[] = {name, option, NULL};
+
+    if (is_command(name))
+        return run(2, asked);
+    fprintf(stderr, "plimsoll-xray help: there is no command '%.100s': xray, watch, tune\n", name);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
-    const char *command = argc >= 2 ? argv[1] : "";
+    static char xray[] = "xray";
+    const char *first = argc >= 2 ? argv[1] : "";
 
     raise_file_limit();
-    if (!strcmp(command, "--version") || !strcmp(command, "-V")) {
+    if (is_version(first) || (argc == 3 && is_command(first) && is_version(argv[2]))) {
         printf("plimsoll-xray %s\n", PLIMSOLL_VERSION);
         return fflush(stdout) ? 1 : 0;
     }
-    if (!strcmp(command, "watch"))
-        return watch_run(argc - 1, argv + 1);
-    if (!strcmp(command, "tune"))
-        return tune_run(argc - 1, argv + 1);
-    if (!strcmp(command, "help")) {
-        static char help[] = "--help";
-        static char *asked[] = {help, NULL};
-        return xray_run(1, asked);
-    }
-    bool named = !strcmp(command, "xray");
-    return xray_run(argc - 1 - named, argv + 1 + named);
+    if (!strcmp(first, "help"))
+        return help(argc >= 3 ? argv[2] : xray);
+    if (is_command(first))
+        return run(argc - 1, argv + 1);
+    return xray_run(argc - 1, argv + 1);
 }

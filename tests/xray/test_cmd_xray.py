@@ -108,7 +108,17 @@ def test_help_and_version_are_0():
     for arguments in (["--help"], ["help"], ["xray", "--help"], ["-h"]):
         done = xray(*arguments)
         assert done.returncode == 0 and "--cgroup PATH" in done.stdout, arguments
-    assert re.fullmatch(r"plimsoll-xray \d+\.\d+\.\d+\n", xray("--version").stdout)
+    for arguments in (["--version"], ["-V"], ["xray", "--version"], ["watch", "--version"], ["tune", "--version"]):
+        done = xray(*arguments)
+        assert done.returncode == 0 and re.fullmatch(r"plimsoll-xray \d+\.\d+\.\d+\n", done.stdout), arguments
+
+
+@pytest.mark.parametrize("command, option", [("xray", "--cgroup PATH"), ("watch", "--webhook URL"), ("tune", "--recording FILE")])
+def test_help_of_a_command_is_its_own(command, option):
+    for arguments in (["help", command], [command, "--help"]):
+        done = xray(*arguments)
+        assert done.returncode == 0 and option in done.stdout, arguments
+    assert xray("help", "nothing").returncode == 2
 
 
 def test_what_is_not_there_to_look_at_is_2(tmp_path):
