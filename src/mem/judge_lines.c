@@ -63,6 +63,23 @@ static void set(struct line_values *l, enum mem_line line, double v)
     l->v[line] = v > 0 ? v : 0;
 }
 
+// How much of shmem may be shared segments where only file_mapped tells: program text is in that too, so that what counts is
+// how it has changed. A cache in files grows without being mapped, a segment grows as it is touched.
+static double mapped_cap(const struct mem_sample *s, struct line_values *l)
+{
+    double mapped = get(s, MEM_file_mapped), shmem = get(s, MEM_shmem);
+
+    if (isnan(mapped))
+        return NAN;
+    if (!l->mapped_seen) {
+        l->mapped_seen = true;
+        l->mapped_first = mapped;
+        l->shared_first = mapped < shmem ? mapped : shmem;
+    }
+    double cap = l->shared_first + mapped - l->mapped_first;
+    return cap > 0 ? cap : 0;
+}
+
 // Files in memory and shared segments are both shmem: mounts say one, segments the other; else what processes map is shared.
 static void read_shmem(const struct mem_sample *s, struct line_values *l)
 {
@@ -77,7 +94,7 @@ static void read_shmem(const struct mem_sample *s, struct line_values *l)
     if (isnan(cap))
         cap = get(s, MEM_sum_pss_shmem);
     if (isnan(cap))
-        cap = get(s, MEM_file_mapped);
+        cap = mapped_cap(s, l);
     bool mounted = mount_is_tmpfs(s);
     double rest = shmem - (mounted ? get(s, MEM_mnt_used) : 0);
     double shared = isnan(cap) ? (mounted ? rest : 0) : cap < rest ? cap : rest;
@@ -87,9 +104,8 @@ static void read_shmem(const struct mem_sample *s, struct line_values *l)
     set(l, LINE_TMPFS, shmem - shared - or0(deleted));
 }
 
-void judge_lines_read(const struct mem_sample *s, struct line_values *ret)
+void judge_lines_read(const struct mem_sample *s, struct line_values *l)
 {
-    struct line_values *l = ret;
     double usage = get(s, MEM_usage), anon = get(s, MEM_anon), shmem = get(s, MEM_shmem), kernel = get(s, MEM_kernel);
     double file = get(s, MEM_file), lru = get(s, MEM_inactive_file) + get(s, MEM_active_file);
     int64_t hard;

@@ -13,11 +13,13 @@ struct line_values {
     double hard;   // what the total line shows; negative: not known
     double pinned; // the part of the kernel line that is explained
     bool anon_is_split;
+    bool mapped_seen; // the two below are of the first sample that only file_mapped tells from
+    double mapped_first, shared_first;
 };
 
 // Copies *s without what can't be: negative or absurdly large bytes and counts become "not known", such a limit none.
 void judge_lines_clean(const struct mem_sample *s, struct mem_sample *ret);
-// *s is clean.
-void judge_lines_read(const struct mem_sample *s, struct line_values *ret);
+// *s is clean. *l is zero before the first sample and that of the sample before afterwards.
+void judge_lines_read(const struct mem_sample *s, struct line_values *l);
 // The cause: the line whose rise explains the whole's. rise[] is in bytes; NaN: not known.
 enum mem_cause judge_lines_cause(const double rise[LINE_N], double pinned_rise, bool anon_is_split);

@@ -78,6 +78,17 @@ static void tmpfs_leak(struct mem_sample *s, double t)
     memory(s, 60 * MIB + noise(t), 2 * MIB + 40 * MIB * t / 7200, 2 * MIB);
     mem_set(s, MEM_mnt_used, (int64_t)(40 * MIB * t / 7200));
 }
+// No mount is told, and what processes map is 45 MiB of text: more than the files ever grow to.
+static void unmapped_files(struct mem_sample *s, double t)
+{
+    memory(s, 60 * MIB + noise(t), 2 * MIB + 40 * MIB * t / 7200, 2 * MIB);
+    mem_set(s, MEM_file_mapped, (int64_t)(45 * MIB));
+}
+static void segments_grow(struct mem_sample *s, double t)
+{
+    unmapped_files(s, t);
+    mem_set(s, MEM_file_mapped, (int64_t)(45 * MIB + 40 * MIB * t / 7200));
+}
 static void empty_files(struct mem_sample *s, double t)
 {
     memory(s, 60 * MIB, 2 * MIB, 2 * MIB + 950 * 6 * t);
@@ -162,6 +173,8 @@ T(a_slow_leak_is_told_within_two_hours_and_not_at_once)
 T(the_line_that_grows_is_the_cause)
 {
     assert_int_equal(watch(tmpfs_leak, 7190, 1).cause, CAUSE_TMPFS);
+    assert_int_equal(watch(unmapped_files, 7190, 1).cause, CAUSE_TMPFS);
+    assert_int_equal(watch(segments_grow, 7190, 1).cause, CAUSE_SHARED_MEMORY);
     assert_int_equal(watch(empty_files, 7190, 1).cause, CAUSE_KERNEL);
     assert_int_equal(watch(slow_leak, 7190, 5).cause, CAUSE_PROCESS_ANON);
 }
