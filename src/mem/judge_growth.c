@@ -29,13 +29,16 @@
 #define WARM_COUNTS 0.25    // of the rise: a warm-up smaller than this can't make it
 #define THIRD_SLOPE 0.85    // of the middle third's slope; a logarithm's last third has 0.58 of it, a root's 0.77
 #define OVERDONE 1.6        // times what y really rose: more is the work of the other columns
+#define RATE_EXPLAINS 0.5   // of the squares around the mean must not be left where the rate is to explain them
 #define RATE_LEAVES 0.5     // of the slope, what the request rate does not explain
 #define RATES_MATTER 0.6    // of the squared error without it must be left at most, or the request rate is out of the model
 #define RATES 3             // memory follows the request rate with a lag: the rate as it is, and smoothed twice
 #define NEW_GROUND 0.25     // of the rise, or of the swing before, above all that was there before: less is a return to it
 #define LIFE_MOST 1.6       // times the window that a rise may be thought to have lasted
-#define BEFORE_POINTS 12    // fewer before a window say nothing of what was there before it
-#define BEFORE_RATIO 0.8    // of what the series swung before the window
+#define SAME_PACE 0.93      // of the pace before: a warm-up ended long ago, and this went on beneath it
+#define SAME_PACE_CERTAINTY 12.0
+#define BEFORE_POINTS 12 // fewer before a window say nothing of what was there before it
+#define BEFORE_RATIO 0.8 // of what the series swung before the window
 
 static const double window_starts[] = {0, 0.18, 0.3, 0.42, 0.55, 0.67};
 
@@ -191,7 +194,7 @@ static int skip_of(int start)
 
 // The end must be above all that was there before, and above how the window began; a window that is not the whole of life must
 // rise more than life swung before it, and not slower than it rose before: else it is the tail of a warm-up.
-static bool outgrows(const struct growth_series *s, const double *y, int start, double rise)
+static bool outgrows(const struct growth_series *s, const double *y, int start, double rise, double certainty)
 {
     int n = s->n, m = n - start, quarter = m / 4, skip = skip_of(start);
     double late = quantile_of(y + n - quarter, quarter, 0.25);
@@ -205,11 +208,12 @@ static bool outgrows(const struct growth_series *s, const double *y, int start, 
     double top = quantile_of(y, start, 0.98), swing = fit_swing(y + skip, start - skip);
     double new_ground = quantile_of(y + n - quarter, quarter, 0.5) - top;
     double life = (s->x[n - 1] - s->x[skip]) / (s->x[n - 1] - s->x[start]); // it may have begun before the window
-    if (late <= top || new_ground < NEW_GROUND * (rise > swing ? rise : swing) ||
-        rise * (life < LIFE_MOST ? life : LIFE_MOST) < BEFORE_RATIO * swing)
-        return false;
     int before = m / 2 < start - skip ? m / 2 : start - skip;
-    return rise / (s->x[n - 1] - s->x[start]) >= SLOWS_DOWN * slope_of(s->x + start - before, y + start - before, before);
+    double pace = rise / (s->x[n - 1] - s->x[start]), was = slope_of(s->x + start - before, y + start - before, before);
+    bool same_pace = certainty >= SAME_PACE_CERTAINTY && was > 0 && pace >= SAME_PACE * was && pace * SAME_PACE <= 2 * was;
+    if (late <= top || new_ground < NEW_GROUND * (rise > swing ? rise : swing) || pace < SLOWS_DOWN * was)
+        return false;
+    return same_pace || rise * (life < LIFE_MOST ? life : LIFE_MOST) >= BEFORE_RATIO * swing;
 }
 
 static bool requests_vary(const struct growth_series *s, int start)
@@ -246,7 +250,11 @@ static bool rate_explains(const struct model *m, const double *y)
     struct fit f = {.p = m->rates};
     for (int k = 0; k < m->rates; k++)
         f.column[k] = m->rate[k];
-    return fit_solve(&f, y, m->m) && m->fit.sse > RATE_ALONE * f.sse &&
+    struct fit none = {.p = 1, .column = {m->x}};
+    if (!fit_solve(&f, y, m->m) || !fit_solve(&none, y, m->m))
+        return false;
+    double all = none.sse + none.beta[0] * none.beta[0] / none.inverse00; // the squares around the mean
+    return f.sse < RATE_EXPLAINS * all && m->fit.sse > RATE_ALONE * f.sse &&
            slope_of(m->x, f.residual, m->m) < RATE_LEAVES * slope_of(m->x, y, m->m);
 }
 
@@ -297,7 +305,8 @@ static bool model_grows(struct model *m, const struct growth_series *s, const do
     double level[TREND_BUCKETS];
     without_wave(m, raw - start, level);
     return rise >= GROW_SHARE * grow && rise >= SWING_RATIO * swing && ret->certainty >= CERTAINTY_MIN &&
-           rise >= TRANSIENT_SHARE * (rise + warm) && late_slope >= LATE_SLOPE * rise && outgrows(s, level, start, rise);
+           rise >= TRANSIENT_SHARE * (rise + warm) && late_slope >= LATE_SLOPE * rise &&
+           outgrows(s, level, start, rise, ret->certainty);
 }
 
 // The points that a step may take.
