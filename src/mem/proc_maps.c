@@ -20,6 +20,7 @@
 #define GO_APART (UINT64_C(16) << 30) // the kernel places other mappings close together
 #define GUARD_MAX (UINT64_C(1) << 20)
 #define PAGE UINT64_C(4096)
+#define SPACE_END (UINT64_C(1) << 56) // of a process's own addresses; above lies the kernel's [vsyscall]
 
 // PAGEMAP_SCAN of linux/fs.h, which older headers lack.
 struct scan_arg {
@@ -160,7 +161,8 @@ void proc_maps_line(struct proc_maps *m, char *line)
 {
     struct map_line l;
 
-    if (segments_parse_map(line, &l) < 0 || l.start >= l.end || (l.start | l.end) % PAGE || l.start < m->last_end)
+    if (segments_parse_map(line, &l) < 0 || l.start >= l.end || l.end > SPACE_END || (l.start | l.end) % PAGE ||
+        l.start < m->last_end)
         return;
     uint64_t start = l.start, end = l.end;
     const char *perms = l.perms, *path = l.path;

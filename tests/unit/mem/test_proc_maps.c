@@ -156,10 +156,12 @@ T(libraries_of_php_are_noticed)
 
 T(lines_that_are_no_mappings_are_passed_over)
 {
-    lines((const char *const[]){
-        "x", "Rss:                 4 kB", "VmFlags: rd wr mr mw me ac sd", "7f00-", "7f0000000000 rw-p",
-        "7f0000000000-7f0000000000 rw-p 00000000 00:00 0 ", "7f0000000001-7f0000001000 rw-p 00000000 00:00 0 ",
-        "7f0000002000-7f0000001000 rw-p 00000000 00:00 0 ", "7f0000000000-7f0000001000 rw", "-", "\xff\xff", NULL});
+    lines((const char *const[]){"x", "Rss:                 4 kB", "VmFlags: rd wr mr mw me ac sd", "7f00-", "7f0000000000 rw-p",
+                                "7f0000000000-7f0000000000 rw-p 00000000 00:00 0 ",
+                                "7f0000000001-7f0000001000 rw-p 00000000 00:00 0 ",
+                                "7f0000002000-7f0000001000 rw-p 00000000 00:00 0 ", "7f0000000000-7f0000001000 rw", "-",
+                                "1000-8000000000000000 rw-p 00000000 00:00 0 ",
+                                "ffffffffff600000-ffffffffff601000 rw-p 00000000 00:00 0 ", "\xff\xff", NULL});
     assert_int_equal(maps->n, 0);
 }
 
