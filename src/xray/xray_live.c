@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fdio.h"
 #include "base/human.h"
 #include "xray/xray_text.h"
@@ -99,15 +99,14 @@ static void put_picture(const struct buf *picture, int rows, bool from_scratch)
 static bool wait_for_key(double until, bool has_keys)
 {
     struct pollfd p = {.fd = has_keys ? STDIN_FILENO : -1, .events = POLLIN}; // poll leaves -1 out
-    struct timespec t;
     char key;
 
-    while (!ended && !resized) {
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        double left = until - ((double)t.tv_sec + (double)t.tv_nsec / 1e9);
-        if (left <= 0)
+    while (!ended) {
+        double left = until - clock_s();
+        bool over = resized || left <= 0; // a key counts all the same: sizes may change without a pause
+        int n = poll(&p, 1, over ? 0 : (int)(left * 1000) + 1);
+        if (n <= 0 && over)
             return false;
-        int n = poll(&p, 1, (int)(left * 1000) + 1);
         if (n > 0 && (p.revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL))) {
             ssize_t k = read(STDIN_FILENO, &key, 1);
             if (k == 0 || (k < 0 && errno != EINTR && errno != EAGAIN))
@@ -119,18 +118,10 @@ static bool wait_for_key(double until, bool has_keys)
     return false;
 }
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static int run(struct xray_look *l, double for_s, enum xray_color color, bool has_keys)
 {
     bool fresh = true;
-    double begin = now(), next = begin;
+    double begin = clock_s(), next = begin;
 
     while (!ended) {
         struct screen s;
@@ -148,9 +139,9 @@ static int run(struct xray_look *l, double for_s, enum xray_color color, bool ha
         put_picture(&picture, rows, fresh);
         buf_done(&picture);
         fresh = false;
-        if (for_s > 0 && now() - begin >= for_s)
+        if (for_s > 0 && clock_s() - begin >= for_s)
             break;
-        while (next <= now())
+        while (next <= clock_s())
             next += 1;
         if (wait_for_key(next, has_keys))
             break;
@@ -161,7 +152,7 @@ static int run(struct xray_look *l, double for_s, enum xray_color color, bool ha
 int xray_live(struct xray_look *l, double for_s, enum xray_color color)
 {
     struct termios before, raw;
-    struct sigaction end = {.sa_handler = on_end}, resize = {.sa_handler = on_resize}, old[4];
+    struct sigaction end = {.sa_handler = on_end}, resize = {.sa_handler = on_resize}, old[5];
     bool has_keys = tcgetattr(STDIN_FILENO, &before) == 0;
 
     if (!isatty(STDOUT_FILENO)) {
@@ -173,6 +164,7 @@ int xray_live(struct xray_look *l, double for_s, enum xray_color color)
     sigaction(SIGTERM, &end, &old[1]);
     sigaction(SIGHUP, &end, &old[2]);
     sigaction(SIGWINCH, &resize, &old[3]);
+    sigaction(SIGQUIT, &end, &old[4]);
     if (has_keys) {
         raw = before;
         raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
@@ -190,5 +182,6 @@ int xray_live(struct xray_look *l, double for_s, enum xray_color color)
     sigaction(SIGTERM, &old[1], NULL);
     sigaction(SIGHUP, &old[2], NULL);
     sigaction(SIGWINCH, &old[3], NULL);
+    sigaction(SIGQUIT, &old[4], NULL);
     return rc;
 }

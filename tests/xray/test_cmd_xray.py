@@ -12,6 +12,7 @@ import signal
 import struct
 import subprocess
 import termios
+import threading
 import time
 
 import pytest
@@ -263,6 +264,29 @@ def test_the_live_picture_fits_a_terminal_that_is_made_smaller():
     os.kill(t.pid, signal.SIGTERM)
     t.until(lambda seen: seen.rstrip().endswith(b"\033[?25h"))
     assert t.end()[0] == 0
+
+
+@pytest.mark.parametrize("how", [b"q", b"\x1c"])
+def test_q_and_the_quit_key_end_the_picture_in_a_storm_of_resizes_too(how):
+    t = Terminal("--self", "--live")
+    t.until(lambda seen: b"q ends" in seen)
+    calm = threading.Event()
+
+    def storm():
+        while not calm.wait(0.0005):
+            os.kill(t.pid, signal.SIGWINCH)
+
+    thread = threading.Thread(target=storm, daemon=True)
+    thread.start()
+    try:
+        t.until(lambda seen: seen.count(b"\033[2J") > 5)
+        os.write(t.fd, how)
+        t.until(lambda seen: seen.rstrip().endswith(b"\033[?25h"))
+    finally:
+        calm.set()
+        thread.join()
+    code, after = t.end()
+    assert code == 0 and after[3] == t.before[3]
 
 
 def test_a_terminal_has_color_unless_no_color_says_otherwise():
