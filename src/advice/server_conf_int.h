@@ -6,7 +6,7 @@
 #include "base/str.h"
 
 #define CONF_FILE_MAX (1u << 20)
-#define CONF_NAMES_MAX 256 // files of a folder or pattern
+#define CONF_NAMES_MAX 256   // files of a folder or pattern
 #define CONF_WORK (16 << 20) // bytes and names looked at for one answer: files may include each other, and themselves
 
 // A process and the files it sees.
