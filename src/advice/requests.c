@@ -16,10 +16,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "advice/requests_int.h"
+#include "base/clock.h"
 #include "mem/kfile.h"
 
 #define ASK_MAX 1024
@@ -424,21 +424,13 @@ int requests_step(struct requests *r, struct requests_answer *ret)
     return rc;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 int requests_ask(struct requests *r, int deadline_ms, struct requests_answer *ret)
 {
-    int64_t end = now_ms() + deadline_ms;
+    int64_t end = (int64_t)clock_ms() + deadline_ms;
     int rc = requests_start(r);
 
     while (rc == 0 && (rc = requests_step(r, ret)) == -EINPROGRESS) {
-        int64_t left = end - now_ms();
+        int64_t left = end - (int64_t)clock_ms();
         struct pollfd p = {.fd = r->fd, .events = requests_events(r)};
         if (left <= 0) {
             hang_up(r);

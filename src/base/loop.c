@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/die.h"
@@ -30,18 +29,6 @@ static struct task *task_first, *task_last;
 static uint64_t now_ms;
 static bool stopped;
 static int stop_result;
-
-uint64_t clock_us(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
-
-uint64_t clock_ms(void)
-{
-    return clock_us() / 1000u;
-}
 
 uint64_t loop_now_ms(void)
 {

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+#include "base/clock.h"
+
 struct loop;
 struct watch;
 struct timer;
@@ -51,10 +53,8 @@ void loop_stop(int result);
 // One round: waits at most max_ms (-1 = until something happens); for tests.
 void loop_once(int max_ms);
 
-// Monotonic time of this round in ms, and its exact value now.
+// clock_ms() as it was when this round began.
 uint64_t loop_now_ms(void);
-uint64_t clock_ms(void);
-uint64_t clock_us(void);
 
 // Returns 0 or -errno (ENOSPC: too many watches for the system).
 int loop_add(struct watch *w, int fd, uint32_t events, watch_fn fn);

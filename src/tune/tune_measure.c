@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "advice/server_conf.h"
+#include "base/clock.h"
 #include "mem/budget.h"
 #include "mem/cgroup_find.h"
 #include "mem/eye.h"
@@ -212,15 +212,6 @@ static int from_recording(const char *path, struct tune_input *in)
     return 0;
 }
 
-static int64_t now_us(void *arg)
-{
-    struct timespec ts;
-
-    (void)arg;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * INT64_C(1000000) + ts.tv_nsec / 1000;
-}
-
 static bool is_worker(enum proc_role role)
 {
     return role == ROLE_FPM_WORKER || role == ROLE_APACHE || role == ROLE_PLIMSOLL_WORKER || role == ROLE_PHP_CLI;
@@ -305,7 +296,7 @@ static int from_container(const struct mem_roots *roots, const struct tune_args 
 {
     struct mem_where where;
     struct eye *eye;
-    struct eye_options options = {.pid = args->pid, .now_us = now_us};
+    struct eye_options options = {.pid = args->pid, .now_us = clock_brought_us};
 
     int rc = mem_where_find(roots, args->pid, &where);
     if (rc < 0)

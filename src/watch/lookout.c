@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/die.h"
-#include "base/loop.h"
 
 #define SPLIT_EVERY 8 // looks between two that split a heap
 #define SPLIT_US 1500
@@ -44,11 +44,6 @@ void lookout_done(struct lookout *l)
 bool lookout_waits(const struct lookout *l)
 {
     return l->args->process || l->args->cgroup;
-}
-
-static int64_t now_us(void *arg)
-{
-    return (int64_t)clock_us();
 }
 
 static int find_group(struct lookout *l, char *why, size_t why_n)
@@ -104,7 +99,7 @@ int lookout_find(struct lookout *l, double now, char *why, size_t why_n)
         return r;
     // Without a way into its root its mounts can't be measured; the rest can.
     (void)mem_roots_enter(&l->roots, l->args->root, l->where.pid);
-    struct eye_options options = {.pid = l->where.pid, .now_us = now_us};
+    struct eye_options options = {.pid = l->where.pid, .now_us = clock_brought_us};
     r = eye_open(&l->roots, &l->where, &options, &l->eye);
     if (r < 0) {
         snprintf(why, why_n, "%s: %s", l->where.path, strerror(-r));

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "mem/kfile.h"
 #include "mem/recording.h"
 #include "watch/last.h"
@@ -44,23 +45,9 @@ struct xray_look {
     struct xray_view view;
 };
 
-static int64_t monotonic_us(void *arg)
-{
-    struct timespec now;
-
-    (void)arg;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
-static double seconds_now(void)
-{
-    return (double)monotonic_us(NULL) / 1e6;
-}
-
 double xray_look_elapsed(const struct xray_look *l)
 {
-    return seconds_now() - l->start;
+    return clock_s() - l->start;
 }
 
 static int __attribute__((format(printf, 4, 5))) fail(int r, char *error, size_t n, const char *fmt, ...)
@@ -164,7 +151,7 @@ static void describe(struct xray_look *l, const struct xray_args *args)
 
 static int open_eye(struct xray_look *l, const struct xray_args *args, char *error, size_t n)
 {
-    struct eye_options options = {.pid = l->where.pid, .now_us = monotonic_us, .epoch_s = time(NULL)};
+    struct eye_options options = {.pid = l->where.pid, .now_us = clock_brought_us, .epoch_s = time(NULL)};
 
     if (args->pid)
         options.pid = args->pid;
@@ -209,7 +196,7 @@ int xray_look_open(const struct xray_args *args, struct xray_look **ret, char *e
         return fail(-ENOMEM, error, error_n, "out of memory");
     l->proc_pid = l->where.dir = l->roots.root = -1;
     l->stride = 1;
-    l->start = seconds_now();
+    l->start = clock_s();
     r = mem_roots_open(args->proc, args->sys, &l->roots);
     if (r) {
         l->roots.proc = l->roots.cgroup = -1;
@@ -507,10 +494,10 @@ static void fill_finding(struct xray_look *l)
 // them to agree, they are read again.
 static void make_ledger(struct xray_look *l)
 {
-    double end = seconds_now() + BALANCE_S;
+    double end = clock_s() + BALANCE_S;
 
     eye_ledger(l->eye, &l->ledger);
-    while (!ledger_balances(&l->ledger) && seconds_now() < end) {
+    while (!ledger_balances(&l->ledger) && clock_s() < end) {
         nanosleep(&(struct timespec){.tv_nsec = BALANCE_PAUSE_NS}, NULL);
         if (eye_look(l->eye, xray_look_elapsed(l), EYE_FULL) == -ESRCH)
             return;
