@@ -19,7 +19,8 @@ def unusable():
         return "busybox-static is not installed"
     if os.geteuid() != 0:
         return "only root can start runsc"
-    done = subprocess.run([*COMMAND, "true"], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    # A pipe for stdin: runsc gives the files it is handed to nobody, /dev/null included.
+    done = subprocess.run([*COMMAND, "true"], capture_output=True, text=True, timeout=60, input="")
     return None if done.returncode == 0 else f"runsc does not run here: {done.stderr.strip().splitlines()[-1:]}"
 
 
@@ -41,7 +42,7 @@ class Root:
         """Runs a shell script inside to its end: a CompletedProcess with text."""
         # The sandbox goes with runsc: timeout's KILL reaches it.
         command = [*COMMAND, "--root", str(self.folder), "/bin/sh", "-c", script]
-        return subprocess.run(["timeout", "-s", "KILL", str(seconds), *command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        return subprocess.run(["timeout", "-s", "KILL", str(seconds), *command], input="", capture_output=True, text=True,
                               timeout=seconds + 10, env={"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")})
 
     def __enter__(self):
