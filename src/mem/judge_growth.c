@@ -14,6 +14,7 @@
 #define GROW_SHARE 0.75     // of `grow`: the alarm comes before the end
 #define LATE_SHARE 0.4      // the last part of a window, where it must still grow
 #define LATE_SLOPE 0.5      // of the window's slope: a warm-up's last part has less
+#define LATE_ALONE 0.3      // of the window's slope, where that part is looked at alone
 #define TRANSIENT_GAIN 0.7  // a warm-up is in the model where it leaves at most this much of the squared error
 #define LIKELIER 4.0        // twice the logarithm of how much likelier a curve that slows down must be than a line
 #define JUMP_OUTLIER 6.0    // times the usual difference of neighbours
@@ -279,6 +280,17 @@ static bool slows_down_late(const struct model *m, const double *clean)
     return slope_of(m->x + 2 * third, with_warmup + 2 * third, m->m - 2 * third) < THIRD_SLOPE * middle;
 }
 
+// Whether the last part of y still rises when the request rate gets its say on that part alone: over a whole window it can bend a
+// line's end up.
+static bool goes_on(const struct model *m, const double *y, double rise)
+{
+    int late = (int)(m->m * (1 - LATE_SHARE));
+    struct fit f = {.p = 1 + m->rates, .column = {m->x + late}};
+    for (int k = 0; k < m->rates; k++)
+        f.column[1 + k] = m->rate[k] + late;
+    return !fit_solve(&f, y + late, m->m - late) || f.beta[0] >= LATE_ALONE * rise;
+}
+
 // The model is solved for y, with nothing but the slope and the request rate in it. `raw` is y before steps were taken out.
 static bool model_grows(struct model *m, const struct growth_series *s, const double *y, const double *raw, int start,
                         double grow, struct growth *ret)
@@ -306,7 +318,7 @@ static bool model_grows(struct model *m, const struct growth_series *s, const do
     without_wave(m, raw - start, level);
     return rise >= GROW_SHARE * grow && rise >= SWING_RATIO * swing && ret->certainty >= CERTAINTY_MIN &&
            rise >= TRANSIENT_SHARE * (rise + warm) && late_slope >= LATE_SLOPE * rise &&
-           outgrows(s, level, start, rise, ret->certainty);
+           (!m->rates || goes_on(m, level + start, rise)) && outgrows(s, level, start, rise, ret->certainty);
 }
 
 // The points that a step may take.

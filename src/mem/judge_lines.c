@@ -91,13 +91,15 @@ static void read_shmem(const struct mem_sample *s, struct line_values *l)
         return;
     }
     double cap = get(s, MEM_segments);
+    bool mounted = mount_is_tmpfs(s);
+    double rest = shmem - (mounted ? get(s, MEM_mnt_used) : 0);
+    if (isnan(cap) && mounted) // what no mount holds is in segments
+        cap = rest;
     if (isnan(cap))
         cap = get(s, MEM_sum_pss_shmem);
     if (isnan(cap))
         cap = mapped_cap(s, l);
-    bool mounted = mount_is_tmpfs(s);
-    double rest = shmem - (mounted ? get(s, MEM_mnt_used) : 0);
-    double shared = isnan(cap) ? (mounted ? rest : 0) : cap < rest ? cap : rest;
+    double shared = isnan(cap) ? 0 : cap < rest ? cap : rest;
     shared = shared > 0 ? shared : 0;
     set(l, LINE_SHARED_MEMORY, shared);
     set(l, LINE_DELETED_FILES, deleted);

@@ -7,7 +7,9 @@
 #define MIB (1024.0 * 1024.0)
 #define GROW_MIN (8 * MIB)    // a rise that counts: this much,
 #define GROW_LIMIT_SHARE 0.02 // and this share of the limit
-#define HOT_GUESS 0.05        // of the limit, where nothing tells what file pages the server needs
+#define CAUSE_SKIP 0.35       // of the time since growth began: a warm-up beside it is over then
+#define CAUSE_POINTS 8
+#define HOT_GUESS 0.05 // of the limit, where nothing tells what file pages the server needs
 
 double judge__grow(const struct judge *j)
 {
@@ -68,14 +70,33 @@ double judge__rise_since(const struct trend *line, enum judge_scale which, doubl
     return b - a;
 }
 
+// How much a line rises in its usual way: the median slope over the later part of the time since `from`, times that part. Steps
+// and the end of a warm-up don't count.
+static double steady_rise_since(const struct trend *line, enum judge_scale which, double from)
+{
+    struct trend_view v;
+    struct trend_slope slope;
+    trend_ring_view(scale(line, which), true, &v);
+    if (v.n < 2)
+        return NAN;
+    double later = from + CAUSE_SKIP * (v.x[v.n - 1] - from);
+    int start = 0;
+    while (start < v.n && v.x[start] < later)
+        start++;
+    if (v.n - start < CAUSE_POINTS)
+        return judge__rise_since(line, which, from);
+    trend_slope(v.x + start, v.mean + start, v.n - start, &slope);
+    return slope.mid * (v.x[v.n - 1] - v.x[start]);
+}
+
 enum mem_cause judge__cause_since(const struct judge *j, enum judge_scale which, double from, bool unyielding)
 {
     double rise[LINE_N];
     for (int i = 0; i < LINE_N; i++)
-        rise[i] = j->fed[i] ? judge__rise_since(&j->line[i], which, from) : NAN;
+        rise[i] = !j->fed[i]   ? NAN
+                  : unyielding ? judge__rise_since(&j->line[i], which, from)
+                               : steady_rise_since(&j->line[i], which, from);
     // In a stall, or on the way to it, kernel memory has had its chance to be taken back.
-    double pinned = judge__rise_since(&j->pinned, which, from), kernel = rise[LINE_KERNEL];
-    if (unyielding && kernel > pinned)
-        pinned = kernel;
+    double pinned = unyielding ? rise[LINE_KERNEL] : steady_rise_since(&j->pinned, which, from);
     return judge_lines_cause(rise, isnan(pinned) ? 0 : pinned, j->now.anon_is_split);
 }
