@@ -235,6 +235,22 @@ static void update_record(struct scan *s, struct scan_record *r, const struct sc
     }
 }
 
+// What lies on the way to where a round is now: what it has counted there is a lower bound. Where that is more than the last round
+// knew (a round that takes long, files that come fast), it is the better number.
+void scan__foresee(struct scan *s)
+{
+    struct scan_frame so_far = {0};
+    for (int i = s->walking ? s->depth : 0; i-- > 0;) {
+        const struct scan_frame *f = &s->frame[i];
+        so_far.tree += f->tree;
+        so_far.files += f->files;
+        so_far.young += f->young;
+        so_far.files_young += f->files_young;
+        if (f->own && so_far.tree > s->record[f->dir].tree)
+            update_record(s, &s->record[f->dir], &so_far);
+    }
+}
+
 static void leave(struct scan *s)
 {
     struct scan_frame *f = &s->frame[--s->depth];

@@ -90,6 +90,8 @@ bool scan__counts(const struct scan_mount *m, dev_t dev);
 double scan__young(const struct scan_stat *st, double bytes, double wall, double window);
 double scan__window(const struct scan_slot *slot, double wall);
 
+// Brings the records of directories that a round is in up to what it has counted there, where that is more.
+void scan__foresee(struct scan *s);
 uint32_t scan__find(const struct scan *s, int slot, uint64_t ino); // SCAN_NONE
 uint32_t scan__add(struct scan *s, int slot, uint64_t ino);        // SCAN_NONE: the table is full
 void scan__del(struct scan *s, uint32_t record);

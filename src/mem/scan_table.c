@@ -158,6 +158,7 @@ int scan_top(struct scan *s, int slot, enum scan_by by, double share, int max, s
 {
     double total = 0;
     bool from_ages;
+    scan__foresee(s);
     for (int i = 0; i < SCAN_MOUNTS; i++)
         if (s->slot[i].set && s->slot[i].root != SCAN_NONE && (slot < 0 || slot == i)) {
             double w = weigh(s, &s->record[s->slot[i].root], by, &from_ages);

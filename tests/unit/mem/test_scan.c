@@ -255,6 +255,37 @@ T(a_step_ends_with_its_budget_and_the_next_goes_on_there)
     own_tmpfs_unmount(NULL);
 }
 
+T(a_round_that_takes_long_names_already_what_it_has_seen)
+{
+    NEED_OWN_TMPFS();
+    own_tmpfs_mount(NULL, "size=64m");
+    own_file("old/f", 1);
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 0);
+    char name[64];
+    for (int i = 0; i < 400; i++) {
+        snprintf(name, sizeof name, "store/d%d/f%d", i % 40, i);
+        own_file(name, 1);
+    }
+    int64_t slow = 1000;
+    struct scan_progress p;
+    do {
+        assert_false(scan_step(s, 60, WALL, 1000, tick, &slow));
+        scan_progress(s, &p);
+    } while (p.entries < 200);
+
+    struct scan_dir d;
+    assert_string_equal(first(s, SCAN_BY_GROWTH, &d), "store");
+    assert_in_range(d.bytes, 100 * 4096, 399 * 4096);
+    assert_in_range(d.growth_per_min, 100 * 4096, 399 * 4096);
+    walk(s, 60);
+    assert_string_equal(first(s, SCAN_BY_GROWTH, &d), "store");
+    assert_int_equal(d.bytes, 400 * 4096);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
 T(growth_is_what_came_from_round_to_round)
 {
     NEED_OWN_TMPFS();
@@ -584,7 +615,8 @@ CLAIMS_WITH_TMPFS(C(a_walk_finds_every_byte_and_every_inode), C(a_file_with_two_
                   C(other_file_systems_and_symbolic_links_are_not_followed), C(a_tree_bound_into_itself_counts_once),
                   C(deeper_than_it_goes_is_told_not_walked), C(more_names_than_there_is_room_for_are_entered_all_the_same),
                   C(directories_without_a_record_count_for_the_one_above),
-                  C(a_step_ends_with_its_budget_and_the_next_goes_on_there), C(growth_is_what_came_from_round_to_round),
+                  C(a_step_ends_with_its_budget_and_the_next_goes_on_there),
+                  C(a_round_that_takes_long_names_already_what_it_has_seen), C(growth_is_what_came_from_round_to_round),
                   C(empty_files_weigh_what_their_inodes_cost), C(what_is_deleted_shrinks_and_its_record_is_used_again),
                   C(directories_that_stay_are_known_again_however_many_go),
                   C(the_index_finds_what_stays_after_anything_is_taken_out),
