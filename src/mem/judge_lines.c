@@ -119,7 +119,6 @@ void judge_lines_read(const struct mem_sample *s, struct line_values *l)
     set(l, LINE_KERNEL, kernel);
     set(l, LINE_PAGE_CACHE, !isnan(lru) ? lru : file - shmem);
     read_shmem(s, l);
-    l->anon_is_split = l->known[LINE_PHP_HEAP] || l->known[LINE_GO_HEAP] || l->known[LINE_NATIVE];
     // What stands in where the LRUs are not known: gVisor has usage only.
     if (mem_hard(s, &hard))
         l->hard = (double)hard;

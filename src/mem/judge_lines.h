@@ -12,7 +12,6 @@ struct line_values {
     double v[LINE_N];
     double hard;   // what the total line shows; negative: not known
     double pinned; // the part of the kernel line that is explained
-    bool anon_is_split;
     bool mapped_seen; // the two below are of the first sample that only file_mapped tells from
     double mapped_first, shared_first;
 };

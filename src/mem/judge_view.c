@@ -98,5 +98,6 @@ enum mem_cause judge__cause_since(const struct judge *j, enum judge_scale which,
                                : steady_rise_since(&j->line[i], which, from);
     // In a stall, or on the way to it, kernel memory has had its chance to be taken back.
     double pinned = unyielding ? rise[LINE_KERNEL] : steady_rise_since(&j->pinned, which, from);
-    return judge_lines_cause(rise, isnan(pinned) ? 0 : pinned, j->now.anon_is_split);
+    return judge_lines_cause(rise, isnan(pinned) ? 0 : pinned,
+                             j->fed[LINE_PHP_HEAP] || j->fed[LINE_GO_HEAP] || j->fed[LINE_NATIVE]);
 }
