@@ -73,7 +73,7 @@ def test_usage_is_what_the_kernel_says(name, seen):
     """Within what the group gained while we looked; what the kernel can take back it may take any time."""
     for look in seen.looks.values():
         near = [row["usage"] for row in seen.rows[-12:]]
-        given_back = min(near) // 2 if name in ("missing", "files") else 4 * MIB
+        given_back = min(near) if name in ("missing", "files") else 4 * MIB
         assert min(near) - given_back <= look["usage_bytes"] <= max(near) + 8 * MIB, seen
 
 
@@ -109,9 +109,7 @@ class TestIncident:
         assert seen["looked_at"] < seen["stall_at"], self.show(seen)
         assert tool.alarms(seen["watch_log"])[0] == "growing", self.show(seen)
         first = tool.notices(seen["watch_log"])[0]
-        assert first["cause"] == "tmpfs", first
-        if name == "incident_v1":  # within watch's budget a slow machine has not walked there yet
-            assert first["place"].startswith("/app/var/cache/prod/http_cache"), first
+        assert first["cause"] == "tmpfs" and first["place"].startswith("/app/var/cache/prod/http_cache"), first
         assert seen["requests"]["alarm"]["timeouts"] == 0, self.show(seen)
 
     def test_xray_names_directory_rate_and_fix_before_the_stall(self, name, seen):
@@ -130,6 +128,8 @@ class TestIncident:
 
     def test_watch_and_xray_say_saturated_in_the_stall(self, name, seen):
         assert tool.alarms(seen["watch_log"]) == ["growing", "saturated"], self.show(seen)
+        first, last = tool.notices(seen["watch_log"])[:2]
+        assert last["place"] == first["place"] and last["fixes"] == first["fixes"], (first, last)
         assert seen["within"]["verdict"] == "saturated", self.show(seen)
 
     def test_watch_goes_on_in_the_stall(self, name, seen):
