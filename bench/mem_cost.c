@@ -13,22 +13,18 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "mem/chunks.h"
 #include "mem/eye.h"
 #include "mem/proc_maps.h"
 #include "mem/sensor.h"
 
-static int64_t clock_us(clockid_t clock)
+static int64_t cpu_us(void)
 {
     struct timespec t;
 
-    clock_gettime(clock, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-static int64_t now_us(void *arg)
-{
-    return clock_us(CLOCK_MONOTONIC);
 }
 
 static int refuse(const char *what, int rc)
@@ -45,7 +41,7 @@ static int open_eye(const char *group, struct mem_roots *roots, struct mem_where
         rc = mem_where_path(roots, group, where);
     if (rc == 0)
         rc = mem_roots_enter(roots, NULL, where->pid);
-    struct eye_options options = {.pid = where->pid, .now_us = now_us, .epoch_s = time(NULL)};
+    struct eye_options options = {.pid = where->pid, .now_us = clock_brought_us, .epoch_s = time(NULL)};
     return rc == 0 ? eye_open(roots, where, &options, ret_eye) : rc;
 }
 
@@ -59,10 +55,10 @@ static int by_value(const void *a, const void *b)
 static int measure_fixed(struct eye *eye, int rounds)
 {
     eye_look(eye, 0, EYE_FIXED); // opens what stays open
-    int64_t began = clock_us(CLOCK_THREAD_CPUTIME_ID);
+    int64_t began = cpu_us();
     for (int i = 1; i <= rounds; i++)
         eye_look(eye, i, EYE_FIXED);
-    printf("%.1f\n", (double)(clock_us(CLOCK_THREAD_CPUTIME_ID) - began) / rounds);
+    printf("%.1f\n", (double)(cpu_us() - began) / rounds);
     return 0;
 }
 
@@ -74,9 +70,9 @@ static int measure_hz(struct eye *eye, int seconds, enum eye_depth depth)
     if (!costs)
         return 1;
     for (int i = 0; i <= seconds; i++) {
-        int64_t began = clock_us(CLOCK_THREAD_CPUTIME_ID);
+        int64_t began = cpu_us();
         eye_look(eye, i, depth);
-        costs[i] = (double)(clock_us(CLOCK_THREAD_CPUTIME_ID) - began);
+        costs[i] = (double)(cpu_us() - began);
         sum += i > 0 ? costs[i] : 0;
         clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_sec = 1}, NULL);
     }
@@ -102,11 +98,11 @@ static int measure_chunks(const char *pid)
     if (dir < 0 || mem < 0)
         return refuse(pid, -errno);
     for (int i = 0; i < 5; i++) {
-        int64_t began = now_us(NULL);
+        int64_t began = (int64_t)clock_us();
         rc = proc_maps_read(dir, false, scratch, sizeof scratch, &maps);
         if (rc == 0)
             rc = chunks_read(room, mem, -1, &maps, &chunks);
-        double ms = (double)(now_us(NULL) - began) / 1000;
+        double ms = (double)((int64_t)clock_us() - began) / 1000;
         best = ms < best ? ms : best;
     }
     if (rc < 0)
@@ -120,10 +116,10 @@ static int measure_walk(struct eye *eye)
     struct scan_progress progress;
 
     eye_look(eye, 0, EYE_FULL);
-    int64_t began = now_us(NULL);
+    int64_t began = (int64_t)clock_us();
     while (!eye_walk(eye, 0, 50000))
         ;
-    double ms = (double)(now_us(NULL) - began) / 1000;
+    double ms = (double)((int64_t)clock_us() - began) / 1000;
     eye_progress(eye, &progress);
     printf("%.1f %" PRIu64 "\n", ms, progress.entries);
     return 0;

@@ -2,6 +2,7 @@
 // A tool for developers: prints the ledger of a cgroup or a process as this library sees it, and what it cost.
 //   print_ledger [--cgroup PATH | --pid N] [--walk-us N]
 // Exit code 0 if it balances, 1 if not, 2 on bad usage.
+#include "base/clock.h"
 #include "base/human.h"
 #include "mem/cgroup_find.h"
 #include "mem/eye.h"
@@ -11,13 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static int64_t now_us(void *arg)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
 
 static void print_entries(const struct ledger *l, int category, int parent, int indent)
 {
@@ -82,7 +76,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "root: %s: own root instead\n", strerror(-entered));
         (void)mem_roots_enter(&roots, "/", 0);
     }
-    struct eye_options options = {.pid = pid, .now_us = now_us};
+    struct eye_options options = {.pid = pid, .now_us = clock_brought_us};
     r = eye_open(&roots, &where, &options, &eye);
     struct ledger *l = calloc(1, sizeof *l);
     if (r < 0 || !l) {
@@ -90,20 +84,20 @@ int main(int argc, char **argv)
         return 2;
     }
     printf("%s %s\n", mem_kind_name(where.kind), where.path);
-    int64_t t0 = now_us(NULL);
+    int64_t t0 = (int64_t)clock_us();
     r = eye_look(eye, (double)time(NULL), EYE_FULL);
-    int64_t t1 = now_us(NULL);
+    int64_t t1 = (int64_t)clock_us();
     printf("full look: %d, %.1f ms\n", r, (double)(t1 - t0) / 1e3);
     while (!eye_walk(eye, (double)time(NULL), walk))
         ;
-    printf("walk: %.1f ms\n", (double)(now_us(NULL) - t1) / 1e3);
+    printf("walk: %.1f ms\n", (double)((int64_t)clock_us() - t1) / 1e3);
     r = eye_look(eye, (double)time(NULL), EYE_FULL);
     print(eye, l);
     bool balances = ledger_balances(l);
     for (int i = 0; i < 3; i++) {
-        t0 = now_us(NULL);
+        t0 = (int64_t)clock_us();
         eye_look(eye, (double)time(NULL), EYE_FIXED);
-        printf("fixed look: %.0f us\n", (double)(now_us(NULL) - t0));
+        printf("fixed look: %.0f us\n", (double)((int64_t)clock_us() - t0));
     }
     free(l);
     eye_close(eye);

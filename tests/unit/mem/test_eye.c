@@ -13,6 +13,7 @@
 #include "fake_tree.h"
 #include "own_tmpfs.h"
 
+#include "base/clock.h"
 #include "mem/cgroup_find.h"
 
 #define MIB (INT64_C(1) << 20)
@@ -22,13 +23,6 @@ static struct mem_where where;
 static struct eye *eye;
 static struct ledger ledger;
 static pid_t child;
-
-static int64_t now_us(void *arg)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
 
 // 8 MiB anonymous, a memfd of 2 MiB, a deleted file of 1 MiB on the tmpfs.
 static void be_child(int ready)
@@ -112,7 +106,7 @@ static int set_up(void **state)
     assert_int_equal(mem_roots_open(NULL, sys, &roots), 0);
     assert_int_equal(mem_roots_enter(&roots, "/", 0), 0);
     assert_int_equal(mem_where_path(&roots, "g", &where), 0);
-    struct eye_options options = {.now_us = now_us, .pid = child, .budget_us = 500};
+    struct eye_options options = {.now_us = clock_brought_us, .pid = child, .budget_us = 500};
     assert_int_equal(eye_open(&roots, &where, &options, &eye), 0);
     return 0;
 }
@@ -344,7 +338,7 @@ T(an_eye_needs_a_clock_and_a_proc)
     struct mem_where nowhere = {.dir = -1};
     struct eye_options options = {0};
     assert_int_equal(eye_open(&nothing, &nowhere, &options, &none), -EINVAL);
-    options.now_us = now_us;
+    options.now_us = clock_brought_us;
     assert_int_equal(eye_open(&nothing, &nowhere, &options, &none), -EINVAL);
     assert_null(none);
     assert_null(eye_close(NULL));
