@@ -74,7 +74,7 @@ static void event(struct judge_event *ret, unsigned *n, enum judge_event_kind ki
 static void raise_growing(struct judge *j, const struct growth *g, enum judge_scale which, bool unyielding,
                           struct judge_event *ret, unsigned *n)
 {
-    double now = j->now.v[LINE_TOTAL];
+    double now = which == LIFE ? judge__usual_level(j) : j->now.v[LINE_TOTAL];
     enum mem_cause cause = judge__cause_since(j, which, g->from, unyielding);
     j->growing = (struct alarm){.stands = true,
                                 .ever = true,
@@ -84,19 +84,35 @@ static void raise_growing(struct judge *j, const struct growth *g, enum judge_sc
                                 .top_t = j->t,
                                 .from = g->from,
                                 .fallen_since = NAN,
+                                .swing = g->swing,
                                 .cause = cause};
     event(ret, n, JUDGE_RAISED, j->t, VERDICT_GROWING, cause);
 }
 
-static void clear_growing(struct judge *j, struct judge_event *ret, unsigned *n)
+static bool look_sustained(struct judge *j, struct growth *ret)
+{
+    for (unsigned i = 0; i < TESTED; i++) {
+        struct judge_series s;
+        if (!j->fed[tested[i]])
+            continue;
+        judge__view(j, &j->line[tested[i]], LIFE, false, &s);
+        if (!growth_sustained(&s.s, judge__grow(j), ret))
+            continue;
+        if (tested[i] == LINE_TOTAL || judge__rise_since(&j->line[LINE_TOTAL], LIFE, ret->from) >= COVERS * ret->rise)
+            return true;
+    }
+    return false;
+}
+
+static void clear_growing(struct judge *j, bool completed, struct judge_event *ret, unsigned *n)
 {
     struct alarm *a = &j->growing;
-    double now = j->now.v[LINE_TOTAL], rise = a->top - a->base;
-    if (now > a->top + NEW_HEIGHT * rise) {
-        a->top = now;
+    double now = j->now.v[LINE_TOTAL], rise = a->top - a->base, usual = completed ? judge__usual_level(j) : 0;
+    if (usual > a->top + NEW_HEIGHT * rise) {
+        a->top = usual;
         a->top_t = j->t;
     }
-    if (now > a->top - CLEAR_FALL * rise)
+    if (now > a->top - CLEAR_FALL * rise - a->swing)
         a->fallen_since = NAN;
     else if (isnan(a->fallen_since))
         a->fallen_since = j->t;
@@ -104,6 +120,11 @@ static void clear_growing(struct judge *j, struct judge_event *ret, unsigned *n)
     bool fallen = !isnan(a->fallen_since) && j->t - a->fallen_since >= CLEAR_FALL_S;
     if (!fallen && (flat < CLEAR_FLAT_S || flat < CLEAR_FLAT_SHARE * (a->top_t - j->t0 - a->from) || j->stall.saturated))
         return;
+    struct growth still;
+    if (!fallen && j->t - j->t0 >= HORIZON_S && look_sustained(j, &still)) { // it grows on beneath its swing
+        a->top_t = j->t;
+        return;
+    }
     a->stands = false;
     j->urgent_looks = j->sustained_looks = 0;
     event(ret, n, JUDGE_CLEARED, j->t, VERDICT_GROWING, a->cause);
@@ -135,21 +156,6 @@ static bool look_urgent(struct judge *j, enum judge_scale which, struct growth *
     return growth_urgent(&s.s, judge__grow(j), judge__ceiling(j, true), drop, ret);
 }
 
-static bool look_sustained(struct judge *j, struct growth *ret)
-{
-    for (unsigned i = 0; i < TESTED; i++) {
-        struct judge_series s;
-        if (!j->fed[tested[i]])
-            continue;
-        judge__view(j, &j->line[tested[i]], LIFE, false, &s);
-        if (!growth_sustained(&s.s, judge__grow(j), ret))
-            continue;
-        if (tested[i] == LINE_TOTAL || judge__rise_since(&j->line[LINE_TOTAL], LIFE, ret->from) >= COVERS * ret->rise)
-            return true;
-    }
-    return false;
-}
-
 // Kernel memory that nothing explains counts once usage sits at the limit and it neither grows nor yields.
 static bool kernel_is_stuck(struct judge *j, const struct mem_sample *s)
 {
@@ -176,7 +182,7 @@ static void judge_growing(struct judge *j, const struct mem_sample *s, bool comp
 {
     struct growth g;
     if (j->growing.stands) {
-        clear_growing(j, ret, n);
+        clear_growing(j, completed[RECENT], ret, n);
         return;
     }
     for (enum judge_scale which = BRIEF; which <= RECENT; which++) {

@@ -10,6 +10,7 @@
 struct alarm {
     bool stands, ever;
     double t, base, top, top_t, from, fallen_since;
+    double swing; // of all else: falling by it is no fall
     enum mem_cause cause;
 };
 
@@ -46,3 +47,4 @@ void judge__view(const struct judge *j, const struct trend *line, enum judge_sca
 double judge__rise_since(const struct trend *line, enum judge_scale scale, double from); // to the end; NaN: not known
 // `unyielding`: usage sits at the limit, so that all kernel memory counts.
 enum mem_cause judge__cause_since(const struct judge *j, enum judge_scale scale, double from, bool unyielding);
+double judge__usual_level(const struct judge *j); // of what counts, over the latest ten minutes; spikes don't move it

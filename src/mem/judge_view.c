@@ -9,7 +9,8 @@
 #define GROW_LIMIT_SHARE 0.02 // and this share of the limit
 #define CAUSE_SKIP 0.35       // of the time since growth began: a warm-up beside it is over then
 #define CAUSE_POINTS 8
-#define HOT_GUESS 0.05 // of the limit, where nothing tells what file pages the server needs
+#define LEVEL_BUCKETS 9 // of 64 s: longer than a cron job's spike
+#define HOT_GUESS 0.05  // of the limit, where nothing tells what file pages the server needs
 
 double judge__grow(const struct judge *j)
 {
@@ -100,4 +101,12 @@ enum mem_cause judge__cause_since(const struct judge *j, enum judge_scale which,
     double pinned = unyielding ? rise[LINE_KERNEL] : steady_rise_since(&j->pinned, which, from);
     return judge_lines_cause(rise, isnan(pinned) ? 0 : pinned,
                              j->fed[LINE_PHP_HEAP] || j->fed[LINE_GO_HEAP] || j->fed[LINE_NATIVE]);
+}
+
+double judge__usual_level(const struct judge *j)
+{
+    struct trend_view v;
+    trend_ring_view(&j->line[LINE_TOTAL].recent, false, &v);
+    int n = v.n < LEVEL_BUCKETS ? v.n : LEVEL_BUCKETS;
+    return n ? trend_quantile(v.mean + v.n - n, n, 0.5) : j->now.v[LINE_TOTAL];
 }
