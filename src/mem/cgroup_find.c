@@ -354,6 +354,15 @@ static bool is_gvisor(int proc, char *scratch)
            !has_file(proc, "vmstat") && !has_file(proc, "pressure");
 }
 
+// v1 shows a process that has ended and isn't reaped yet as one of the root group: the whole machine would be looked at.
+static bool has_ended(int proc, pid_t pid)
+{
+    char name[64], text[1024];
+    pid_file(pid, "stat", name);
+    const char *end = kfile_read(proc, name, text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
+    return end && (strncmp(end, ") Z", 3) == 0 || strncmp(end, ") X", 3) == 0);
+}
+
 int mem_where_find(const struct mem_roots *roots, pid_t pid, struct mem_where *ret)
 {
     struct stat st;
@@ -370,6 +379,10 @@ int mem_where_find(const struct mem_roots *roots, pid_t pid, struct mem_where *r
     if (is_gvisor(roots->proc, s.scratch))
         s.best.kind = MEM_KIND_GVISOR;
     free(s.scratch);
+    if (pid > 0 && has_ended(roots->proc, pid)) { // asked last: what was read is that of a living process
+        mem_where_close(&s.best);
+        return -ESRCH;
+    }
     *ret = s.best;
     return 0;
 }

@@ -45,7 +45,7 @@ struct mem_where {
 };
 
 // The memory cgroup of pid (0: this process). Finding none is no error: MEM_KIND_MACHINE or MEM_KIND_GVISOR. -ESRCH: there is no
-// such process; else -errno. ret is to be closed.
+// such process, or it has ended; else -errno. ret is to be closed.
 int mem_where_find(const struct mem_roots *roots, pid_t pid, struct mem_where *ret);
 // A group by path: absolute, below /sys/fs/cgroup or not, or relative to the memory hierarchy's root ("docker/abc").
 // -ENOENT, -ENOTDIR, or -EINVAL where it is no group with memory.* files.

@@ -2,6 +2,8 @@
 #include "mem/cgroup_find.h"
 
 #include <errno.h>
+#include <sys/wait.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "fake_tree.h"
@@ -177,6 +179,25 @@ T(no_such_process_is_said)
     assert_int_equal(mem_where_find(&roots, 12, &where), -ESRCH);
 }
 
+T(a_process_that_has_ended_is_no_process_of_the_root_group)
+{
+    struct mem_roots real;
+    struct mem_where w;
+    siginfo_t info;
+
+    assert_int_equal(mem_roots_open(NULL, NULL, &real), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        pause();
+    assert_int_equal(mem_where_find(&real, pid, &w), 0);
+    mem_where_close(&w);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(mem_where_find(&real, pid, &w), -ESRCH);
+    waitpid(pid, NULL, 0);
+    mem_roots_close(&real);
+}
+
 T(without_any_file_it_is_a_machine)
 {
     assert_int_equal(mem_where_find(&roots, 0, &where), 0);
@@ -330,7 +351,8 @@ CLAIMS(F(v1_is_found_beneath_the_memory_mount), F(v2_has_its_ancestors_nearest_f
        F(in_a_hybrid_the_hierarchy_that_counts_memory_is_taken), F(a_bind_mount_of_the_groups_own_folder_is_cut_off_its_path),
        F(in_a_private_namespace_the_mountpoint_is_the_group), F(a_mount_inherited_from_outside_the_namespace_is_still_ours),
        F(a_path_that_is_not_visible_leads_to_the_mountpoint), F(a_process_beside_us_is_looked_up_in_its_own_mounts),
-       F(our_own_group_is_never_taken_for_anothers), F(no_such_process_is_said), F(without_any_file_it_is_a_machine),
+       F(our_own_group_is_never_taken_for_anothers), F(no_such_process_is_said),
+       F(a_process_that_has_ended_is_no_process_of_the_root_group), F(without_any_file_it_is_a_machine),
        F(the_root_of_v2_is_the_machine), F(gvisor_is_known_by_its_made_up_kernel), F(gvisor_with_a_cgroup_keeps_it),
        F(a_kernel_with_slab_is_no_gvisor), F(garbage_in_the_kernels_tables_is_passed_over),
        F(tables_that_may_not_be_read_lead_to_the_machine), F(a_group_whose_files_may_not_be_read_is_still_found),
