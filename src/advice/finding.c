@@ -12,6 +12,8 @@
 #include "base/human.h"
 #include "mem/ledger.h"
 
+#define AGES_LEAST_BYTES (512 * 1024) // what a directory holds before the ages of its files are worth a sentence
+
 static const char *const causes[CAUSE_N] = {
     [CAUSE_NONE] = "",
     [CAUSE_TMPFS] = "files in memory (tmpfs)",
@@ -94,6 +96,16 @@ static bool is_first(const struct finding_input *in, size_t i)
     return true;
 }
 
+static bool recognise(const struct finding_input *in, const char *top, const char *path, struct signature_hit *ret)
+{
+    if (in->root_fd >= 0)
+        return signature_find_directory(in->root_fd, top, path, ret);
+    if (!in->earlier || in->earlier->id == SIG_NONE || !is_below(path, in->earlier->path))
+        return false;
+    *ret = *in->earlier;
+    return true;
+}
+
 static void place_directory(const struct finding_input *in, const struct eye_dir *d, struct finding *ret)
 {
     const struct mount *m = in->mounts && d->mount >= 0 && d->mount < in->mounts->n ? &in->mounts->m[d->mount] : NULL;
@@ -111,7 +123,7 @@ static void place_directory(const struct finding_input *in, const struct eye_dir
     ret->bytes = d->bytes;
     copy_clean(ret->place, sizeof ret->place, d->path);
     ret->app = advice_app_of_path(path);
-    if (signature_find_directory(in->root_fd, m ? m->path : "/", path, &hit)) {
+    if (recognise(in, m ? m->path : "/", path, &hit)) {
         ret->signature = hit.id;
         ret->app = hit.app;
         copy_clean(ret->place, sizeof ret->place, hit.path);
@@ -283,12 +295,12 @@ static void take_judge(const struct judge_report *j, struct finding *ret)
         ret->share = fmin(1, fmax(0, ret->bytes_per_min.mid / j->bytes_per_min.mid));
 }
 
-// What a single look can tell: where file ages say that something grows.
+// What a single look can tell: where file ages say that something grows. A log's first lines are no finding.
 static void guess_from_ages(const struct finding_input *in, struct finding *ret)
 {
     const struct eye_dir *d = worst_directory(in);
 
-    if (d && growth_or(d, 0) > 0) {
+    if (d && growth_or(d, 0) > 0 && d->bytes >= AGES_LEAST_BYTES) {
         ret->cause = CAUSE_TMPFS;
         place_directory(in, d, ret);
     }

@@ -26,6 +26,8 @@ struct finding_input {
     size_t n_procs;
     const struct advice_facts *facts;
     int root_fd; // the container's /, to look into directories; -1: don't (in the middle of a stall)
+    // What an earlier look recognised, for when root_fd is -1: a directory below its path belongs to it. NULL: nothing.
+    const struct signature_hit *earlier;
 };
 
 struct finding {

@@ -269,6 +269,10 @@ static void ask_processes(const struct proc_info *procs, int32_t n, struct serve
             limit = procs[i].memory_limit;
         }
     }
+    // Between two requests mod_php has php.ini's, whatever php_value says for a host.
+    const struct conf_amount *said = &c->memory_limit;
+    if (c->server == SERVER_APACHE && said->known && limit > 0 && (said->value == 0 || said->value > limit))
+        return;
     if (limit >= 0)
         conf_set(&c->memory_limit, limit, "the running processes", 0);
 }

@@ -49,8 +49,30 @@ static void make_finding(struct watcher *w, bool stall, struct finding *ret)
         .n_procs = l->see.nprocs > 0 ? (size_t)l->see.nprocs : 0,
         .facts = &w->facts,
         .root_fd = stall ? -1 : l->roots.root, // no directory is read that may have to come from a disk
+        .earlier = &w->recognised,
     };
     finding_make(&in, ret);
+}
+
+// The saturated alarm should name the fix too: what is most in memory, looked up before it is too late.
+void watch__recognise(struct watcher *w)
+{
+    struct lookout *l = &w->lookout;
+    const struct eye_dir *most = NULL;
+    struct signature_hit hit;
+
+    if (l->roots.root < 0)
+        return;
+    lookout_dirs(l);
+    for (int i = 0; i < l->n_dirs; i++)
+        if (!most || l->dirs[i].bytes > most->bytes)
+            most = &l->dirs[i];
+    if (!most)
+        return;
+    const struct mount *m =
+        l->see.mounts && most->mount >= 0 && most->mount < l->see.mounts->n ? &l->see.mounts->m[most->mount] : NULL;
+    if (signature_find_directory(l->roots.root, m ? m->path : "/", most->path, &hit))
+        w->recognised = hit;
 }
 
 static void send_notice(struct watcher *w, const struct notice *n)
@@ -72,6 +94,10 @@ static void make_notice(struct watcher *w, const struct judge_event *e, bool gon
 
     if (raised) {
         make_finding(w, e->verdict == VERDICT_SATURATED, &finding);
+        if (signature_get(finding.signature)->kind == SIGNATURE_DIRECTORY) {
+            w->recognised = (struct signature_hit){.id = finding.signature, .app = finding.app};
+            memcpy(w->recognised.path, finding.place, sizeof w->recognised.path);
+        }
         // The judge's verdict on all there was may be another than this alarm's.
         finding.verdict = e->verdict;
         if (e->cause != CAUSE_NONE)

@@ -18,6 +18,7 @@ struct watcher {
     struct lookout lookout;
     struct judge_report report;
     struct advice_facts facts;
+    struct signature_hit recognised; // what the directory that grows belongs to, looked up while there was no stall
     struct recorder recorder;
     struct state state;
     struct memlock memlock;
@@ -40,6 +41,7 @@ void watch__on_events(struct watcher *w, const struct judge_event *events, unsig
 void watch__settle_alarms(struct watcher *w);
 void watch__end_alarms(struct watcher *w); // the life they were of is over
 void watch__rehearse(struct watcher *w);
+void watch__recognise(struct watcher *w); // opens directories, so not in a stall
 bool watch__notices_pending(const struct watcher *w);
 void watch__refresh_facts(struct watcher *w);
 // The two services; their answers are made of the one watcher there is. 0 or an exit code.

@@ -89,7 +89,7 @@ static int by_rss(const void *a, const void *b)
     return m < n ? 1 : m > n ? -1 : (int)(x->pid - y->pid);
 }
 
-static void draw_process(struct buf *b, const struct screen *s, const struct proc_info *p)
+static void draw_process(struct buf *b, const struct screen *s, const struct proc_info *p, bool any_pss)
 {
     char text[HUMAN_N];
     const int64_t columns[] = {p->pss_known ? p->pss : p->rss,
@@ -109,7 +109,12 @@ static void draw_process(struct buf *b, const struct screen *s, const struct pro
         snprintf(name, sizeof name, "%s%s%.31s", proc_role_name(p->role), p->pool[0] ? " " : "", p->pool);
     draw_foreign(b, s, INK_PLAIN, name, at - 11);
     for (int i = 0; i < n; i++) {
+        char marked[HUMAN_N + 4];
         const char *amount = bytes_or_dash(columns[i], text);
+        if (!p->pss_known && any_pss && i < 2 && columns[i] >= 0) { // the column speaks of shares, this is more
+            snprintf(marked, sizeof marked, "≈%s", amount);
+            amount = marked;
+        }
         text__right(b, s, columns[i] < 0 ? INK_DIM : INK_PLAIN, amount, at + 10 * (i + 1) - 1);
     }
     text__end_line(b);
@@ -138,7 +143,7 @@ static void draw_processes(struct buf *b, const struct screen *s, const struct x
     for (int32_t i = 0; i < v->see.nprocs; i++) {
         if (shown < PROCS_MAX || v->see.nprocs == PROCS_MAX + 1) {
             shown++;
-            draw_process(b, s, sorted[i]);
+            draw_process(b, s, sorted[i], any_pss);
         } else {
             rest += sorted[i]->pss_known ? sorted[i]->pss : sorted[i]->rss > 0 ? sorted[i]->rss : 0;
         }

@@ -64,7 +64,7 @@ T(a_place_that_is_a_part_of_the_growth_has_its_own_rate_and_share)
 
 T(without_a_judge_the_ages_of_files_are_marked_as_such)
 {
-    struct eye_dir d = {.bytes = 100, .growth_per_min = (int64_t)(3 * MIB), .growth_from_ages = true, .path = "/tmp/c"};
+    struct eye_dir d = {.bytes = (int64_t)MIB, .growth_per_min = (int64_t)(3 * MIB), .growth_from_ages = true, .path = "/tmp/c"};
     struct finding_input in = {.dirs = &d, .n_dirs = 1, .root_fd = -1};
     struct finding f;
     char text[FINDING_TEXT];
@@ -73,6 +73,27 @@ T(without_a_judge_the_ages_of_files_are_marked_as_such)
     assert_string_equal(
         finding_text(&f, text),
         "Undecided. /tmp/c (tmpfs) grows about 3.00 MiB/min (from file ages): files in memory that nobody deletes.");
+    d.bytes = 4096; // a log's first lines
+    finding_make(&in, &f);
+    assert_string_equal(finding_text(&f, text), "Undecided.");
+}
+
+T(in_a_stall_what_an_earlier_look_recognised_still_holds)
+{
+    struct judge_report j = {.verdict = VERDICT_SATURATED, .cause = CAUSE_TMPFS};
+    struct signature_hit known = {SIG_SYMFONY_HTTP_CACHE, APP_SULU, "/app/var/cache/prod/http_cache"};
+    struct eye_dir d = {.bytes = (int64_t)(90 * MIB), .growth_per_min = 1, .path = "/app/var/cache/prod/http_cache/en"};
+    struct finding_input in = {.judge = &j, .dirs = &d, .n_dirs = 1, .root_fd = -1, .earlier = &known};
+    struct finding f;
+    finding_make(&in, &f);
+    assert_int_equal(f.signature, SIG_SYMFONY_HTTP_CACHE);
+    assert_int_equal(f.app, APP_SULU);
+    assert_string_equal(f.place, "/app/var/cache/prod/http_cache");
+    assert_int_equal(f.bytes, d.bytes);
+    // Another directory is another matter.
+    strcpy(d.path, "/app/var/cache/prod/http_cache_of_others");
+    finding_make(&in, &f);
+    assert_int_equal(f.signature, SIG_NONE);
 }
 
 T(a_stall_is_told_with_oom_kill)
@@ -185,7 +206,7 @@ T(deleted_files_name_who_holds_them)
 
 T(control_characters_of_paths_do_not_reach_the_sentence)
 {
-    struct eye_dir d = {.growth_per_min = 1, .path = "/tmp/a\033[2Jb\nc"};
+    struct eye_dir d = {.bytes = (int64_t)MIB, .growth_per_min = 1, .path = "/tmp/a\033[2Jb\nc"};
     struct finding_input in = {.dirs = &d, .n_dirs = 1, .root_fd = -1};
     struct finding f;
     char text[FINDING_TEXT];
@@ -209,8 +230,9 @@ T(every_verdict_has_a_sentence)
 
 CLAIMS(C(the_sentence_names_place_rate_share_cause_and_time_left),
        C(a_place_that_is_a_part_of_the_growth_has_its_own_rate_and_share),
-       C(without_a_judge_the_ages_of_files_are_marked_as_such), C(a_stall_is_told_with_oom_kill),
-       C(an_alarm_without_anything_but_the_judge_still_says_what_grows), C(the_process_with_most_of_what_grows_is_named),
-       C(workers_that_grow_together_are_named_together), C(kernel_memory_of_inodes_names_the_directory_with_the_files),
-       C(before_the_walk_the_fullest_mount_is_named), C(deleted_files_name_who_holds_them),
-       C(control_characters_of_paths_do_not_reach_the_sentence), C(every_verdict_has_a_sentence))
+       C(without_a_judge_the_ages_of_files_are_marked_as_such), C(in_a_stall_what_an_earlier_look_recognised_still_holds),
+       C(a_stall_is_told_with_oom_kill), C(an_alarm_without_anything_but_the_judge_still_says_what_grows),
+       C(the_process_with_most_of_what_grows_is_named), C(workers_that_grow_together_are_named_together),
+       C(kernel_memory_of_inodes_names_the_directory_with_the_files), C(before_the_walk_the_fullest_mount_is_named),
+       C(deleted_files_name_who_holds_them), C(control_characters_of_paths_do_not_reach_the_sentence),
+       C(every_verdict_has_a_sentence))

@@ -319,6 +319,10 @@ T(apache_is_read_with_the_version_of_its_module)
     file("/etc/apache2/sites-enabled/a.conf", "<VirtualHost *:80>\n php_admin_value memory_limit \"400M\"\n</VirtualHost>\n");
     look();
     is(&conf.memory_limit, 400 * MIB, "/etc/apache2/sites-enabled/a.conf:2");
+    process.memory_limit = 96 * MIB; // between two requests: php.ini's
+    look();
+    is(&conf.memory_limit, 400 * MIB, "/etc/apache2/sites-enabled/a.conf:2");
+    process.memory_limit = -1;
     // A file named by the one who started it stands for all.
     WORDS("cmdline", "/usr/sbin/apache2\0-f\0/srv/my.conf\0-DFOREGROUND");
     file("/srv/my.conf", "MaxRequestWorkers 4\n");
