@@ -10,10 +10,10 @@
 // incident 36 times a second, the same in a small virtual machine 4 times; reading large files from disk under a full
 // page cache stays below once in some seconds, and hard is low then.
 #define PAGE 4096.0
-#define TURNOVER_PER_S 0.5
+#define TURNOVER_PER_S 1.0
 #define REFAULTS_PER_S 300.0
 #define NEAR_LIMIT 0.97      // of the limit: usage sits at it
-#define HARD_MIN 0.7         // of the limit: less, and there is page cache to drop
+#define HARD_MIN 0.75        // of the limit: less, and there is page cache to drop
 #define HARD_HIGH 0.85       // where refaults aren't known, the weaker signs need this much
 #define MAJFAULTS_PER_S 20.0 // the incident: 122
 #define EVENTS_PER_S 50.0    // memory.events max in the incident: 450 to 650
