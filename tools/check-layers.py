@@ -38,7 +38,7 @@ ONLY = {
     ("cli", "master"): {"master/master.h"},
     ("cli", "edge"): {"edge/metrics.h"},
     ("advice", "conf"): {"conf/ini.h"},  # reads php-fpm's and PHP's files
-    ("xray", "watch"): {"watch/watch.h", "watch/watch_client.h", "watch/last.h"},
+    ("xray", "watch"): {"watch/watch.h", "watch/watch_client.h", "watch/last.h", "watch/openmetrics.h"},
     ("xray", "tune"): {"tune/tune.h"},
 }
 PHP_HEADER = re.compile(r"^(php|SAPI|zend|main/|Zend/|ext/|TSRM)", re.A)

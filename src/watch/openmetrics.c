@@ -5,17 +5,19 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PREFIX "plimsoll_memory_"
 #define EOF_ROOM 64
+#define NAME_MAX_BYTES 96
 
 enum field_kind { BYTES, COUNT, TOTAL, MICROS, FLAG, MILLIS };
 static const struct field_row {
-    const char *id, *help;
+    const char *id, *v1, *v2, *aliases, *help;
     enum field_kind kind;
 } fields[] = {
-#define FIELD(id, kind, v1, v2, aliases, help) {#id, help, kind},
+#define FIELD(id, kind, v1, v2, aliases, help) {#id, v1, v2, aliases, help, kind},
 #include "tbl/mem_fields.def"
 #undef FIELD
 };
@@ -73,19 +75,39 @@ static void single(struct page *p, const char *name, const char *type, const cha
     sample(p, v, NULL);
 }
 
+static bool is_exposed(const struct field_row *f)
+{
+    return f->kind != MILLIS; // only a client that makes load knows latencies
+}
+
+static bool is_counter(const struct field_row *f)
+{
+    return f->kind == TOTAL || f->kind == MICROS;
+}
+
+static const char *unit_of(const struct field_row *f)
+{
+    return f->kind == BYTES ? "bytes" : f->kind == MICROS ? "seconds" : "";
+}
+
+static const char *family_of(const struct field_row *f, char name[NAME_MAX_BYTES])
+{
+    struct fixed n;
+
+    fixed_init(&n, name, NAME_MAX_BYTES);
+    fixed_add(&n, PREFIX "%s%s%s", f->id, *unit_of(f) ? "_" : "", unit_of(f));
+    return name;
+}
+
 static void write_fields(struct page *p, const struct mem_sample *s)
 {
-    char name[96];
+    char name[NAME_MAX_BYTES];
 
     for (int i = 0; i < MEM_N; i++) {
         const struct field_row *f = &fields[i];
-        if (!mem_known(s, (enum mem_field)i) || f->kind == MILLIS || s->v[i] == MEM_UNLIMITED)
+        if (!mem_known(s, (enum mem_field)i) || !is_exposed(f) || s->v[i] == MEM_UNLIMITED)
             continue;
-        const char *unit = f->kind == BYTES ? "bytes" : f->kind == MICROS ? "seconds" : "";
-        struct fixed n;
-        fixed_init(&n, name, sizeof name);
-        fixed_add(&n, PREFIX "%s%s%s", f->id, *unit ? "_" : "", unit);
-        begin(p, name, f->kind == TOTAL || f->kind == MICROS ? "counter" : "gauge", unit, f->help);
+        begin(p, family_of(f, name), is_counter(f) ? "counter" : "gauge", unit_of(f), f->help);
         sample(p, f->kind == MICROS ? (double)s->v[i] / 1e6 : (double)s->v[i], NULL);
     }
 }
@@ -200,4 +222,42 @@ void openmetrics_write(struct fixed *out, bool openmetrics, struct lookout *l, c
     out->p[out->n] = '\0';
     out->cut = false;
     fixed_add(out, openmetrics ? "# EOF\n" : "");
+}
+
+static void print_columns(const char *names)
+{
+    while (*names) {
+        int n = (int)strcspn(names, " ");
+        printf("`%.*s`", n, names);
+        names += n;
+        if (*names == ' ') {
+            printf(" ");
+            names++;
+        }
+    }
+}
+
+void openmetrics_print_fields(void)
+{
+    static const char *const kinds[] = {
+        [BYTES] = "bytes", [COUNT] = "number", [TOTAL] = "total", [MICROS] = "total of µs", [FLAG] = "0 or 1", [MILLIS] = "ms"};
+    char name[NAME_MAX_BYTES];
+
+    printf("# What a memory sample holds\n\n"
+           "<!-- Printed by `plimsoll-xray help --fields` from src/tbl/mem_fields.def: change that, then `make docs`. -->\n\n"
+           "A row each: the columns of a [recording](recordings.md), and the metric that [watch](watch.md) serves. A total only\n"
+           "ever rises.\n\n"
+           "| column | in a recording of cgroup v1, where it differs | taken for it as well | value | metric | what it is |\n"
+           "|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < MEM_N; i++) {
+        const struct field_row *f = &fields[i];
+        printf("| `%s` | ", f->v2);
+        print_columns(strcmp(f->v1, f->v2) ? f->v1 : "");
+        printf(" | ");
+        print_columns(f->aliases);
+        printf(" | %s | ", kinds[f->kind]);
+        if (is_exposed(f))
+            printf("`%s%s`", family_of(f, name), is_counter(f) ? "_total" : "");
+        printf(" | %s |\n", f->help);
+    }
 }

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "tune/tune.h"
+#include "watch/openmetrics.h"
 #include "watch/watch.h"
 #include "xray/replay.h"
 #include "xray/xray_run.h"
@@ -49,6 +50,10 @@ static int help(char *name)
 
     if (is_command(name))
         return run(2, asked);
+    if (!strcmp(name, "--fields")) {
+        openmetrics_print_fields();
+        return fflush(stdout) ? 1 : 0;
+    }
     fprintf(stderr, "plimsoll-xray help: there is no command '%.100s': xray, watch, tune\n", name);
     return 2;
 }
