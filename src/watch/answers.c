@@ -180,8 +180,15 @@ void watch__serve_local(struct watcher *w)
     if (r < 0 && w->local_said)
         return;
     w->local_said = r < 0;
-    if (r == -EADDRINUSE)
-        log_warning("another watch looks at this already: xray will ask that one");
-    else if (r < 0)
+    if (r == -EADDRINUSE) {
+        int other = watch_check(w->args.socket, w->lookout.where.ino);
+        if (other == 0)
+            log_warning("another watch looks at this already: xray will ask that one");
+        else if (other == -EACCES)
+            log_warning("another user's process has taken the socket's name: xray won't believe it, and can't ask this watch; "
+                        "give both another --socket");
+        else
+            log_warning("--socket: the name is taken (%s): xray can't ask this watch", strerror(-other));
+    } else if (r < 0)
         log_warning("--socket: %s: xray can't ask this watch", strerror(-r));
 }

@@ -113,11 +113,11 @@ static int read_answer(int fd, uint64_t until_ms, size_t max, char **ret_text, s
     return 0;
 }
 
-int watch_ask(const char *name, uint64_t ino, const char *request, int timeout_ms, size_t max, char **ret_text, size_t *ret_n)
+// A connection, still without a word said. The descriptor or -errno.
+static int knock(const char *name, uint64_t ino)
 {
     struct sockaddr_un addr;
     socklen_t addr_n;
-    uint64_t until = clock_ms() + (timeout_ms > 0 ? (uint64_t)timeout_ms : 0);
 
     int r = watch_socket_address(name, ino, &addr, &addr_n);
     if (r < 0)
@@ -125,11 +125,31 @@ int watch_ask(const char *name, uint64_t ino, const char *request, int timeout_m
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    r = connect(fd, (struct sockaddr *)&addr, addr_n) < 0 ? -errno : 0;
+    r = connect(fd, (struct sockaddr *)&addr, addr_n) < 0 ? -errno : check_peer(fd);
     if (r == 0)
-        r = check_peer(fd);
-    if (r == 0)
-        r = send_request(fd, request, until);
+        return fd;
+    close(fd);
+    return r;
+}
+
+int watch_check(const char *name, uint64_t ino)
+{
+    int fd = knock(name, ino);
+
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
+}
+
+int watch_ask(const char *name, uint64_t ino, const char *request, int timeout_ms, size_t max, char **ret_text, size_t *ret_n)
+{
+    uint64_t until = clock_ms() + (timeout_ms > 0 ? (uint64_t)timeout_ms : 0);
+
+    int fd = knock(name, ino);
+    if (fd < 0)
+        return fd;
+    int r = send_request(fd, request, until);
     if (r == 0)
         r = read_answer(fd, until, max, ret_text, ret_n);
     close(fd);

@@ -148,6 +148,23 @@ def test_the_socket_is_for_the_same_user_and_root_only(box, watch, tmp_path):
     assert other.stdout.strip() == "0", other.stderr
 
 
+def test_another_user_who_has_taken_the_socket_is_said_and_not_believed(box, watch, xray, tmp_path):
+    if os.getuid() != 0:
+        pytest.skip("only root can be another user")
+    name = f"plimsoll-test-{tmp_path.name}-{id(tmp_path)}"
+    code = f"import socket; s=socket.socket(socket.AF_UNIX); s.bind('\\0{name}'); s.listen(); print('there', flush=True); input()"
+    squatter = subprocess.Popen(["setpriv", "--reuid", "65534", "--clear-groups", "/usr/bin/python3", "-c", code],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert squatter.stdout.readline() == b"there\n"
+        watch(box(), "--socket", "@" + name, socket=False).wait("another user's process has taken the socket's name")
+        done = xray("--self", "--socket", "@" + name)
+        assert done.returncode == 2 and "another user's" in done.stderr
+    finally:
+        squatter.kill()
+        squatter.wait()
+
+
 def test_a_watch_that_was_killed_goes_on_with_its_history(box, watch, tmp_path):
     b = box()
     w = watch(b, "--state", tmp_path / "state")
