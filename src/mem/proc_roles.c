@@ -164,7 +164,8 @@ enum proc_role proc_roles_of(const struct role_clues *c)
     enum proc_role role = by_title(line);
     if (role != ROLE_OTHER && (!exe.n || fits(role, exe)))
         return role;
-    if (c->frankenphp || (c->go && c->php))
+    // With PHP linked in there is no libphp to see; its name tells it from a Caddy.
+    if (c->frankenphp || (c->go && c->php) || (c->caddy && by_name(exe) == ROLE_FRANKENPHP))
         return ROLE_FRANKENPHP;
     if (c->caddy)
         return ROLE_CADDY;

@@ -312,7 +312,7 @@ static json_t *choose(int dir, const struct mem_roots *roots, const struct mem_w
     if (doc && where)
         life_id(roots, where, where->pid, life);
     bool goes_on = doc && !*text_of(doc, "ended") && is_watched(dir);
-    if (doc && where && (goes_on || life_is_same(text_of(doc, "life"), life))) {
+    if (goes_on || (doc && where && life_is_same(text_of(doc, "life"), life))) {
         json_decref(doc);
         doc = last__load(dir, "previous.json");
         if (doc)

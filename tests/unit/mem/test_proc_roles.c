@@ -59,6 +59,8 @@ T(title_that_doesnt_fit_the_executable_isnt_believed)
 T(what_is_inside_decides_over_a_renamed_executable)
 {
     assert_int_equal(ROLE(TITLE("server"), .exe = "/app/server", .go = true, .frankenphp = true), ROLE_FRANKENPHP);
+    assert_int_equal(ROLE(TITLE("x"), .exe = "/app/frankenphp", .go = true, .caddy = true), ROLE_FRANKENPHP);
+    assert_int_equal(ROLE(TITLE("frankenphp"), .exe = "/app/caddy", .go = true, .caddy = true), ROLE_CADDY);
     assert_int_equal(ROLE(TITLE("server"), .exe = "/app/server", .go = true, .php = true), ROLE_FRANKENPHP);
     assert_int_equal(ROLE(TITLE("server"), .exe = "/app/server", .go = true, .caddy = true), ROLE_CADDY);
     assert_int_equal(ROLE(TITLE("server"), .exe = "/app/server", .go = true, .roadrunner = true), ROLE_ROADRUNNER);
