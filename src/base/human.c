@@ -5,6 +5,10 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BYTES_LARGEST 0x1p56 // sums of some are still no overflow
 
 const char *human_bytes(int64_t bytes, char text[HUMAN_N])
 {
@@ -38,4 +42,62 @@ const char *human_seconds(double seconds, char text[HUMAN_N])
     else
         snprintf(text, HUMAN_N, "years");
     return text;
+}
+
+// Digits and one point at the most; *ret_rest is what stands behind them.
+static bool take_number(const char *text, double *ret, const char **ret_rest)
+{
+    char digits[40], *end;
+    size_t n = strspn(text, "0123456789.");
+
+    if (n >= sizeof digits || !(*text >= '0' && *text <= '9'))
+        return false;
+    memcpy(digits, text, n);
+    digits[n] = '\0';
+    *ret = strtod(digits, &end);
+    *ret_rest = text + n;
+    return !*end;
+}
+
+bool human_parse_bytes(const char *text, int64_t *ret)
+{
+    static const char units[] = "kmgtpe";
+    double v;
+
+    if (!take_number(text, &v, &text))
+        return false;
+    while (*text == ' ')
+        text++;
+    const char *unit = *text ? strchr(units, *text | 0x20) : NULL;
+    if (unit) {
+        for (const char *u = units; u <= unit; u++)
+            v *= 1024;
+        text++;
+        if (*text == 'i')
+            text++;
+    }
+    if (*text == 'B' || *text == 'b')
+        text++;
+    if (*text)
+        return false;
+    *ret = v >= BYTES_LARGEST ? (int64_t)BYTES_LARGEST : (int64_t)v;
+    return true;
+}
+
+bool human_parse_seconds(const char *text, double *ret)
+{
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"", 1}, {"ms", 0.001}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+    double number;
+
+    if (!take_number(text, &number, &text))
+        return false;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (!strcmp(text, units[i].unit)) {
+            *ret = number * units[i].seconds;
+            return true;
+        }
+    return false;
 }

@@ -23,8 +23,6 @@ struct tune_args {
 
 // 0, or -EINVAL with the reason in `error`. Strings are borrowed from argv.
 int tune_args_parse(int argc, char **argv, struct tune_args *ret, char *error, size_t error_n);
-// "128M", "1.5GiB", "512Mi", "134217728": bytes. False: no size.
-bool tune_size(const char *text, int64_t *ret);
 
 struct tune_amount {
     bool known;

@@ -2,14 +2,9 @@
 // Reads the command line of watch, and its help. Owns nothing.
 #include "watch/watch_args.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/args.h"
 #include "watch/watch.h"
 
 const char watch_usage[] =
@@ -40,117 +35,43 @@ const char watch_usage[] =
     "HUP opens log and recording anew; TERM and INT end it. Exit codes: 0 told to end, or what it watched is gone; 1 it failed;\n"
     "2 the command line.\n";
 
-enum kind { FLAG, TEXT, SECONDS, SIZE, NUMBER, PID };
-struct option_row {
-    const char *name;
-    enum kind kind;
-    size_t at; // of struct watch_args
-    double least, most;
+#define AT(field) .at = offsetof(struct watch_args, field)
+static const struct arg_row rows[] = {
+    {"self", ARG_SWITCH, AT(self)},
+    {"pid", ARG_PID, AT(pid)},
+    {"process", ARG_TEXT, AT(process)},
+    {"cgroup", ARG_TEXT, AT(cgroup)},
+    {"interval", ARG_SECONDS, AT(interval_s), .least = 0.01, .most = 3600},
+    {"log", ARG_TEXT, AT(log)},
+    {"exec", ARG_TEXT, AT(exec)},
+    {"webhook", ARG_TEXT, AT(webhook)},
+    {"webhook-command", ARG_TEXT, AT(webhook_command)},
+    {"listen", ARG_TEXT, AT(listen)},
+    {"record", ARG_TEXT, AT(record)},
+    {"record-max", ARG_BYTES, AT(record_max), .least = 65536, .most = 1e15},
+    {"state", ARG_TEXT, AT(state)},
+    {"socket", ARG_TEXT, AT(socket)},
+    {"requests", ARG_TEXT, AT(requests)},
+    {"help", ARG_SWITCH, AT(help)},
+    {"proc", ARG_TEXT, AT(proc), .hidden = true},
+    {"sys", ARG_TEXT, AT(sys), .hidden = true},
+    {"root", ARG_TEXT, AT(root), .hidden = true},
+    {"time-scale", ARG_NUMBER, AT(time_scale), .least = 0.001, .most = 1e6, .hidden = true},
+    {"retry", ARG_SECONDS, AT(retry_s), .least = 0.001, .most = 3600, .hidden = true},
 };
-#define ROW(name, kind, field, ...)                                                                                              \
-    {                                                                                                                            \
-        name, kind, offsetof(struct watch_args, field), __VA_ARGS__                                                              \
-    }
-static const struct option_row option_rows[] = {
-    ROW("self", FLAG, self, 0, 0),
-    ROW("help", FLAG, help, 0, 0),
-    ROW("pid", PID, pid, 1, INT_MAX),
-    ROW("cgroup", TEXT, cgroup, 0, 0),
-    ROW("process", TEXT, process, 0, 0),
-    ROW("interval", SECONDS, interval_s, 0.01, 3600),
-    ROW("record", TEXT, record, 0, 0),
-    ROW("record-max", SIZE, record_max, 65536, 1e15),
-    ROW("state", TEXT, state, 0, 0),
-    ROW("log", TEXT, log, 0, 0),
-    ROW("exec", TEXT, exec, 0, 0),
-    ROW("webhook", TEXT, webhook, 0, 0),
-    ROW("webhook-command", TEXT, webhook_command, 0, 0),
-    ROW("listen", TEXT, listen, 0, 0),
-    ROW("socket", TEXT, socket, 0, 0),
-    ROW("requests", TEXT, requests, 0, 0),
-    ROW("proc", TEXT, proc, 0, 0),
-    ROW("sys", TEXT, sys, 0, 0),
-    ROW("root", TEXT, root, 0, 0),
-    ROW("time-scale", NUMBER, time_scale, 0.001, 1e6),
-    ROW("retry", SECONDS, retry_s, 0.001, 3600),
-};
-#define N_ROWS (sizeof option_rows / sizeof *option_rows)
-
-static const struct {
-    const char *unit;
-    double factor;
-} seconds_units[] = {{"", 1}, {"ms", 0.001}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}},
-  size_units[] = {{"", 1}, {"k", 1024}, {"K", 1024}, {"M", 1048576}, {"G", 1073741824}}, no_units[] = {{"", 1}};
-
-static int __attribute__((format(printf, 3, 4))) refuse(char *error, size_t n, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(error, n, fmt, ap);
-    va_end(ap);
-    return -EINVAL;
-}
-
-static bool amount(const char *text, enum kind kind, double *ret)
-{
-    size_t n = sizeof no_units / sizeof *no_units;
-    char *end;
-
-    if (text[0] < '0' || text[0] > '9' || text[1] == 'x' || text[1] == 'X')
-        return false;
-    double number = strtod(text, &end);
-    if (kind == SECONDS)
-        n = sizeof seconds_units / sizeof *seconds_units;
-    else if (kind == SIZE)
-        n = sizeof size_units / sizeof *size_units;
-    for (size_t i = 0; i < n && isfinite(number); i++) {
-        const char *unit = kind == SECONDS ? seconds_units[i].unit : kind == SIZE ? size_units[i].unit : no_units[i].unit;
-        if (strcmp(end, unit) == 0) {
-            *ret = number * (kind == SECONDS ? seconds_units[i].factor : kind == SIZE ? size_units[i].factor : 1);
-            return true;
-        }
-    }
-    return false;
-}
-
-static int set_value(struct watch_args *a, const struct option_row *row, const char *value, char *error, size_t error_n)
-{
-    void *at = (char *)a + row->at;
-    double number;
-
-    if (row->kind == TEXT) {
-        if (!*value)
-            return refuse(error, error_n, "--%s wants a value", row->name);
-        *(const char **)at = value;
-        return 0;
-    }
-    if (!amount(value, row->kind, &number) || (row->kind == PID && number != floor(number)))
-        return refuse(error, error_n, "--%s: %.100s is no %s", row->name, value,
-                      row->kind == SECONDS ? "time (1s, 500ms, 5m)"
-                      : row->kind == SIZE  ? "size (64M, 1G)"
-                                           : "number");
-    if (number < row->least || number > row->most)
-        return refuse(error, error_n, "--%s: %.100s is out of range (%.12g to %.12g)", row->name, value, row->least, row->most);
-    if (row->kind == PID)
-        *(pid_t *)at = (pid_t)number;
-    else if (row->kind == SIZE)
-        *(int64_t *)at = (int64_t)number;
-    else
-        *(double *)at = number;
-    return 0;
-}
+static const struct arg_table table = {rows, sizeof rows / sizeof *rows, "a process is --pid N, a cgroup --cgroup PATH"};
 
 static int settle(const struct watch_args *a, char *error, size_t error_n)
 {
     int targets = (a->pid != 0) + (a->cgroup != NULL) + (a->process != NULL) + a->self;
 
     if (targets > 1)
-        return refuse(error, error_n, "--self, --pid, --process and --cgroup name one target: give one of them");
+        return args_refuse(error, error_n, "--self, --pid, --process and --cgroup name one target: give one of them");
     if (a->webhook && strncmp(a->webhook, "https://", 8) == 0)
-        return refuse(error, error_n,
-                      "--webhook speaks plain http only; for https: --webhook-command 'curl -sf -m 10 --data-binary @- %.200s'",
-                      a->webhook);
+        return args_refuse(
+            error, error_n,
+            "--webhook speaks plain http only; for https: --webhook-command 'curl -sf -m 10 --data-binary @- %.200s'",
+            a->webhook);
     return 0;
 }
 
@@ -158,35 +79,9 @@ int watch_args_parse(int argc, char **argv, struct watch_args *ret, char *error,
 {
     struct watch_args a = {.interval_s = 1, .record_max = 64 << 20, .time_scale = 1, .retry_s = 1};
 
-    for (int i = 1; i < argc; i++) {
-        const struct option_row *row = NULL;
-        const char *name = argv[i];
-        if (strcmp(name, "-h") == 0)
-            name = "--help";
-        if (strncmp(name, "--", 2) != 0)
-            return refuse(error, error_n, "%.100s: there is no such argument", argv[i]);
-        name += 2;
-        const char *value = strchr(name, '=');
-        size_t n = value ? (size_t)(value - name) : strlen(name);
-        for (size_t k = 0; k < N_ROWS; k++)
-            if (strlen(option_rows[k].name) == n && strncmp(option_rows[k].name, name, n) == 0)
-                row = &option_rows[k];
-        if (!row)
-            return refuse(error, error_n, "%.100s: there is no such option", argv[i]);
-        if (row->kind == FLAG) {
-            if (value)
-                return refuse(error, error_n, "--%s takes no value", row->name);
-            *(bool *)((char *)&a + row->at) = true;
-            continue;
-        }
-        if (!value && i + 1 >= argc)
-            return refuse(error, error_n, "--%s wants a value", row->name);
-        value = value ? value + 1 : argv[++i];
-        int r = set_value(&a, row, value, error, error_n);
-        if (r < 0)
-            return r;
-    }
-    int r = settle(&a, error, error_n);
+    int r = args_parse(argc - 1, argv + 1, &table, &a, error, error_n);
+    if (r == 0)
+        r = settle(&a, error, error_n);
     if (r == 0)
         *ret = a;
     return r;

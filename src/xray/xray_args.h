@@ -27,5 +27,3 @@ struct xray_args {
 // 0, or -EINVAL with the reason in `error` ("--for: 3x is no time; ..."). Strings are borrowed from argv.
 int xray_args_parse(int argc, char **argv, struct xray_args *ret, char *error, size_t error_n);
 extern const char xray_usage[];
-// "60", "60s", "5m", "1h", "500ms" in seconds. False: no time.
-bool xray_seconds(const char *text, double *ret);

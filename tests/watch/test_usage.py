@@ -9,11 +9,11 @@ import pytest
 
 @pytest.mark.parametrize("args, said", [
     (["--nope"], "no such option"),
-    (["positional"], "no such argument"),
-    (["--pid", "x"], "x is no number"),
-    (["--pid", "0"], "out of range"),
+    (["positional"], "'positional' is no option; a process is --pid N"),
+    (["--pid", "x"], "'x' is no process id"),
+    (["--pid", "0"], "'0' is no process id"),
     (["--pid"], "wants a value"),
-    (["--interval", "1ns"], "1ns is no time"),
+    (["--interval", "1ns"], "'1ns' is no time"),
     (["--interval", "0"], "out of range"),
     (["--self", "--pid", "1"], "one target"),
     (["--record-max", "1"], "out of range"),

@@ -198,41 +198,8 @@ T(a_machines_memory_is_no_limit_to_hand_out)
     assert_null(value(p, "--memory"));
 }
 
-T(sizes_are_read_as_people_write_them)
-{
-    const struct {
-        const char *text;
-        int64_t bytes; // -1: refused
-    } rows[] = {{"128M", 128 * MIB},
-                {"128m", 128 * MIB},
-                {"1.5GiB", 1536 * MIB},
-                {"512Mi", 512 * MIB},
-                {"2g", 2048 * MIB},
-                {"1048576", MIB},
-                {"64 MiB", 64 * MIB},
-                {"1k", 1024},
-                {"9999999999999T", BUDGET_BYTES_MAX},
-                {"", -1},
-                {"M", -1},
-                {"-1", -1},
-                {"12x", -1},
-                {"1.2.3M", -1},
-                {"0x10", -1},
-                {"1e3", -1},
-                {"128MM", -1},
-                {"nan", -1},
-                {".", -1}};
-
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        int64_t v = -1;
-        bool ok = tune_size(rows[i].text, &v);
-        if (ok != (rows[i].bytes >= 0) || (ok && v != rows[i].bytes))
-            fail_msg("%s: %lld", rows[i].text, (long long)v);
-    }
-}
-
 CLAIMS(C(what_is_proposed_fits_whatever_the_numbers), C(frankenphp_gets_threads_and_gomemlimit_of_its_own),
        C(the_workers_own_setting_is_named_as_the_server_names_it), C(where_nothing_fits_each_way_out_is_named_and_works),
        C(without_a_limit_it_asks_for_one), C(measured_peaks_count_once_enough_requests_were_seen_and_nothing_grows),
        C(a_leak_a_request_shortens_a_workers_life), C(cloud_run_gets_a_size_that_it_sells),
-       C(a_machines_memory_is_no_limit_to_hand_out), C(sizes_are_read_as_people_write_them))
+       C(a_machines_memory_is_no_limit_to_hand_out))

@@ -80,18 +80,6 @@ T(help_is_given_whatever_else_is_wrong)
     assert_true(a.help);
 }
 
-T(times_have_units)
-{
-    double s;
-    assert_true(xray_seconds("90", &s) && s == 90);
-    assert_true(xray_seconds("1.5m", &s) && s == 90);
-    assert_true(xray_seconds("2h", &s) && s == 7200);
-    assert_false(xray_seconds("", &s));
-    assert_false(xray_seconds("-5s", &s));
-    assert_false(xray_seconds("5 s", &s));
-    assert_false(xray_seconds("5y", &s));
-}
-
 CLAIMS(C(values_come_behind_a_space_or_an_equals_sign), C(nothing_at_all_is_one_look_at_this_container),
        C(what_is_no_option_is_refused_with_the_nearest), C(numbers_that_are_none_are_refused),
-       C(one_target_and_one_form_of_answer), C(help_is_given_whatever_else_is_wrong), C(times_have_units))
+       C(one_target_and_one_form_of_answer), C(help_is_given_whatever_else_is_wrong))
