@@ -201,7 +201,7 @@ static void plan_apache(const struct tune_input *in, struct tune_plan *p, const 
 
 static void plan_plimsoll(const struct tune_input *in, struct tune_plan *p, const char *why)
 {
-    static const struct at pool = {"plimsoll.ini, [pool NAME]", " = "};
+    static const struct at pool = {"plimsoll.conf, [pool NAME]", " = "};
     char v[32], keep[TUNE_TEXT];
     unsigned n = p->budget.workers;
 

@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("BUILD_DIR", ROOT / "build"))
 XRAY = os.environ.get("PLIMSOLL_XRAY", str(BUILD / "plimsoll-xray"))
 RECORDINGS = ROOT / "tests/traces/recordings"
+FILES = {"frankenphp": "Caddyfile", "php-fpm": "www.conf", "fpm": "www.conf", "apache": "mpm_prefork.conf", "plimsoll": "plimsoll.conf"}
 SERVERS = ["frankenphp", "php-fpm", "apache", "plimsoll"]
 MIB = 1 << 20
 
@@ -78,6 +79,7 @@ def test_each_server_gets_its_own_words(server, name):
     assert settings(r[0])["--concurrency"] == "11" and settings(r[0])["limits.memory"] == "2048Mi"
     text = run("--server", server, "--limit", "2G", "--cpus", 2).stdout.decode()
     assert name in text and "left for workers" in text
+    assert FILES[server] in text
 
 
 def test_where_nothing_fits_the_text_says_what_to_change():
