@@ -10,23 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "mem/dirents.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 #define NAME_ROOM 258        // the longest name, NUL, length
 #define ENTRIES_PER_CHECK 32 // between two looks at the clock: about 50 µs
 #define BASE_DS_MIN 50       // a rate needs five seconds
 #define BASE_DS_MAX 300      // and looks half a minute back, or one round where that is longer
-
-struct dirent64_raw {
-    uint64_t ino;
-    int64_t off;
-    unsigned short reclen;
-    unsigned char type;
-    char name[];
-};
 
 int scan__stat(bool *no_statx, int fd, const char *name, bool by_size, struct scan_stat *ret)
 {
@@ -311,7 +304,7 @@ static void count_file(struct scan *s, struct scan_frame *f, const struct scan_s
 }
 
 // Takes one entry of the buffer. False where there is no room for the name of a directory: the rest is listed later.
-static bool take_entry(struct scan *s, struct scan_frame *f, const struct dirent64_raw *d)
+static bool take_entry(struct scan *s, struct scan_frame *f, const struct dirent_raw *d)
 {
     if (d->name[0] == '.' && (!d->name[1] || (d->name[1] == '.' && !d->name[2])))
         return true;
@@ -344,7 +337,7 @@ static unsigned list_some(struct scan *s, struct scan_frame *f, unsigned n)
     unsigned done = 0;
     while (done < n) {
         if (s->buf_at == s->buf_have) {
-            long got = syscall(SYS_getdents64, f->fd, s->buf, sizeof s->buf);
+            long got = dirents_read(f->fd, s->buf, sizeof s->buf);
             s->buf_at = s->buf_have = 0;
             if (got <= 0) {
                 if (got < 0 && errno != ENOENT)
@@ -354,7 +347,7 @@ static unsigned list_some(struct scan *s, struct scan_frame *f, unsigned n)
             }
             s->buf_have = (size_t)got;
         }
-        const struct dirent64_raw *d = (const void *)(s->buf + s->buf_at);
+        const struct dirent_raw *d = (const void *)(s->buf + s->buf_at);
         if (!take_entry(s, f, d)) {
             f->resume = f->last;
             s->buf_at = s->buf_have = 0;

@@ -8,22 +8,15 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "mem/dirents.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 #define LOOKUP_ENTRIES_MAX 500000 // entries looked through for one name
 #define LOOKUP_STATS_MAX 20000    // of them, by fstatat where d_ino tells nothing (overlays)
 #define FILES_DEPTH 12
 #define LIST_BUFFER 4096
-
-struct dirent64_raw {
-    uint64_t ino;
-    int64_t off;
-    unsigned short reclen;
-    unsigned char type;
-    char name[];
-};
 
 // The name of a subdirectory by its inode. 0 or -errno.
 static int find_name(int dir, uint64_t ino, bool by_stat, char *name, size_t size)
@@ -33,11 +26,11 @@ static int find_name(int dir, uint64_t ino, bool by_stat, char *name, size_t siz
     if (lseek(dir, 0, SEEK_SET) < 0)
         return -errno;
     for (;;) {
-        long got = syscall(SYS_getdents64, dir, buf, sizeof buf);
+        long got = dirents_read(dir, buf, sizeof buf);
         if (got <= 0)
             return got < 0 ? -errno : -ENOENT;
         for (long at = 0; at < got;) {
-            const struct dirent64_raw *d = (const void *)(buf + at);
+            const struct dirent_raw *d = (const void *)(buf + at);
             at += d->reclen;
             if (++looked > (by_stat ? LOOKUP_STATS_MAX : LOOKUP_ENTRIES_MAX))
                 return -E2BIG;
@@ -167,9 +160,9 @@ static void list_files(struct listing *l, int fd, int depth)
     _Alignas(8) char buf[LIST_BUFFER];
     size_t length = strlen(l->path);
     long got;
-    while (l->left && (got = syscall(SYS_getdents64, fd, buf, sizeof buf)) > 0) {
+    while (l->left && (got = dirents_read(fd, buf, sizeof buf)) > 0) {
         for (long at = 0; at < got && l->left; l->left--) {
-            const struct dirent64_raw *d = (const void *)(buf + at);
+            const struct dirent_raw *d = (const void *)(buf + at);
             at += d->reclen;
             size_t n = strlen(d->name);
             if (strcmp(d->name, ".") == 0 || strcmp(d->name, "..") == 0 || length + n + 2 > sizeof l->path)
