@@ -284,6 +284,8 @@ static void take_judge(const struct judge_report *j, struct finding *ret)
     ret->bytes_per_min = own ? j->line[line].bytes_per_min : j->bytes_per_min;
     if (own)
         ret->bytes = j->line[line].bytes;
+    if (own && j->line[line].per_request_known && j->line[line].bytes_per_min.mid > 0)
+        ret->per_request = fmax(0, j->line[line].bytes_per_request.mid);
     // Descriptors are looked at every few seconds, and of very many only some: meanwhile their files count as files in memory.
     const struct judge_growth *tmpfs = &j->line[LINE_TMPFS].bytes_per_min;
     if (j->cause == CAUSE_DELETED_FILES && own && j->line[LINE_TMPFS].known && tmpfs->mid > 0) {
@@ -313,6 +315,7 @@ void finding_make(const struct finding_input *in, struct finding *ret)
         ret->app = in->facts->app;
     if (in->sample)
         ret->oom_kills = mem_get(in->sample, MEM_oom_kill, -1);
+    ret->requests_estimated = in->requests_estimated;
     if (!in->judge) {
         guess_from_ages(in, ret);
         return;
@@ -334,8 +337,11 @@ void finding_make(const struct finding_input *in, struct finding *ret)
         // One place may be a part of what grows: its share follows. File ages are a guess; the judge's line isn't.
         if (ret->growth_from_ages || ret->verdict == VERDICT_SATURATED || ret->bytes_per_min.mid >= line.mid * 0.8)
             ret->bytes_per_min = line;
-        else if (in->judge->bytes_per_min.mid > 0)
-            ret->share = fmin(1, fmax(0, ret->bytes_per_min.mid / in->judge->bytes_per_min.mid));
+        else { // the rest grows elsewhere
+            ret->per_request *= line.mid > 0 ? fmax(0, ret->bytes_per_min.mid) / line.mid : 0;
+            if (in->judge->bytes_per_min.mid > 0)
+                ret->share = fmin(1, fmax(0, ret->bytes_per_min.mid / in->judge->bytes_per_min.mid));
+        }
         ret->growth_from_ages = false;
         break;
     case CAUSE_DELETED_FILES:
@@ -417,6 +423,8 @@ static void say_growth(struct sentence *s, const struct finding *f)
         say(s, " %s", plural ? "grow" : "grows");
     if (f->growth_from_ages)
         say(s, " (from file ages)");
+    else if (f->growth_known && f->per_request >= 1)
+        say(s, ", %s%s a request", f->requests_estimated ? "about " : "", human_bytes((int64_t)f->per_request, rate));
     if (f->share >= 0)
         say(s, ", %.0f %% of all growth", f->share * 100);
     if (why(f)[0])

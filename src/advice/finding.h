@@ -25,7 +25,8 @@ struct finding_input {
     const struct proc_info *procs;
     size_t n_procs;
     const struct advice_facts *facts;
-    int root_fd; // the container's /, to look into directories; -1: don't (in the middle of a stall)
+    bool requests_estimated; // the judge's requests are TCP connections
+    int root_fd;             // the container's /, to look into directories; -1: don't (in the middle of a stall)
     // What an earlier look recognised, for when root_fd is -1: a directory below its path belongs to it. NULL: nothing.
     const struct signature_hit *earlier;
 };
@@ -37,8 +38,9 @@ struct finding {
     enum advice_app app;
     char place[SIGNATURE_PATH]; // "/app/var/cache/prod/http_cache", "php-fpm pool www (pid 17)"; "" where it is the whole
     const char *place_kind;     // "tmpfs", "process", ""
-    bool growth_known, growth_from_ages;
+    bool growth_known, growth_from_ages, requests_estimated;
     struct judge_growth bytes_per_min; // of the place where that is known, else of its line or the whole
+    double per_request;                // bytes of the same for an answered request; 0: not known
     double share;                      // of all growth, 0 to 1; negative: not known
     bool stall_known;
     double stall_lo, stall_hi; // seconds

@@ -48,6 +48,7 @@ static void make_finding(struct watcher *w, bool stall, struct finding *ret)
         .procs = l->see.procs,
         .n_procs = l->see.nprocs > 0 ? (size_t)l->see.nprocs : 0,
         .facts = &w->facts,
+        .requests_estimated = l->counting.source == REQUESTS_TCP,
         .root_fd = stall ? -1 : l->roots.root, // no directory is read that may have to come from a disk
         .earlier = &w->recognised,
     };

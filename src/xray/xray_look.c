@@ -394,7 +394,6 @@ static void fill_facts(struct xray_look *l)
     if (l->sensor) {
         (void)mem_sensor_read(l->sensor, 0, &s);
         mem_sensor_limit(l->sensor, &v->limit);
-        v->psi_is_ours = mem_sensor_psi_is_ours(l->sensor);
     }
     f.limit = v->ledger->limit;
     f.host_ram = v->host_ram;
@@ -479,6 +478,7 @@ static void fill_finding(struct xray_look *l)
                                .procs = v->see.procs,
                                .n_procs = (size_t)v->see.nprocs,
                                .facts = &v->facts,
+                               .requests_estimated = v->requests_known && v->requests.estimate,
                                .root_fd = l->roots.root};
     finding_make(&in, &v->finding);
     v->n_fast = merge_below(v->fast, v->n_fast, v->finding.place);

@@ -62,6 +62,25 @@ T(a_place_that_is_a_part_of_the_growth_has_its_own_rate_and_share)
                            "/tmp/a (tmpfs) grows 2.00 MiB/min, 50 % of all growth: files in memory that nobody deletes."));
 }
 
+T(where_requests_are_counted_the_growth_of_one_is_told)
+{
+    struct judge_report j = growing(CAUSE_TMPFS, LINE_TMPFS, 4 * MIB, 4 * MIB);
+    j.line[LINE_TMPFS].per_request_known = true;
+    j.line[LINE_TMPFS].bytes_per_request = (struct judge_growth){30000, 32 * 1024, 34000};
+    struct eye_dir d[] = {{.growth_per_min = (int64_t)(4 * MIB), .path = "/tmp/a"}, {.growth_per_min = 0, .path = "/tmp/b"}};
+    struct finding_input in = {.judge = &j, .dirs = d, .n_dirs = 2, .root_fd = -1};
+    struct finding f;
+    char text[FINDING_TEXT];
+    finding_make(&in, &f);
+    assert_non_null(
+        strstr(finding_text(&f, text), "/tmp/a (tmpfs) grows 4.00 MiB/min, 32.0 KiB a request, 100 % of all growth:"));
+    d[0].growth_per_min = (int64_t)MIB; // a quarter of it is there
+    in.requests_estimated = true;
+    finding_make(&in, &f);
+    assert_non_null(
+        strstr(finding_text(&f, text), "/tmp/a (tmpfs) grows 1.00 MiB/min, about 8.00 KiB a request, 25 % of all growth:"));
+}
+
 T(without_a_judge_the_ages_of_files_are_marked_as_such)
 {
     struct eye_dir d = {.bytes = (int64_t)MIB, .growth_per_min = (int64_t)(3 * MIB), .growth_from_ages = true, .path = "/tmp/c"};
@@ -230,9 +249,9 @@ T(every_verdict_has_a_sentence)
 
 CLAIMS(C(the_sentence_names_place_rate_share_cause_and_time_left),
        C(a_place_that_is_a_part_of_the_growth_has_its_own_rate_and_share),
-       C(without_a_judge_the_ages_of_files_are_marked_as_such), C(in_a_stall_what_an_earlier_look_recognised_still_holds),
-       C(a_stall_is_told_with_oom_kill), C(an_alarm_without_anything_but_the_judge_still_says_what_grows),
-       C(the_process_with_most_of_what_grows_is_named), C(workers_that_grow_together_are_named_together),
-       C(kernel_memory_of_inodes_names_the_directory_with_the_files), C(before_the_walk_the_fullest_mount_is_named),
-       C(deleted_files_name_who_holds_them), C(control_characters_of_paths_do_not_reach_the_sentence),
-       C(every_verdict_has_a_sentence))
+       C(where_requests_are_counted_the_growth_of_one_is_told), C(without_a_judge_the_ages_of_files_are_marked_as_such),
+       C(in_a_stall_what_an_earlier_look_recognised_still_holds), C(a_stall_is_told_with_oom_kill),
+       C(an_alarm_without_anything_but_the_judge_still_says_what_grows), C(the_process_with_most_of_what_grows_is_named),
+       C(workers_that_grow_together_are_named_together), C(kernel_memory_of_inodes_names_the_directory_with_the_files),
+       C(before_the_walk_the_fullest_mount_is_named), C(deleted_files_name_who_holds_them),
+       C(control_characters_of_paths_do_not_reach_the_sentence), C(every_verdict_has_a_sentence))
