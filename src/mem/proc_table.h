@@ -14,8 +14,7 @@
 #include "mem/procs.h"
 #include "mem/sample.h"
 
-#define PROC_TABLE_MAX 4096   // beyond it processes are only summed up
-#define PROC_TABLE_PIDS 16384 // beyond it they are only counted (proc_table_dropped)
+#define PROC_TABLE_MAX 4096 // beyond it processes are only summed up
 
 struct proc_table;
 

@@ -22,7 +22,6 @@ struct recording {
     struct csv csv;
     int16_t column[RECORDING_COLUMNS_MAX]; // a mem_field, COLUMN_UNKNOWN or COLUMN_T
     unsigned n_columns;                    // of the header, those beyond RECORDING_COLUMNS_MAX not counted
-    uint64_t has[2];
     double last_t;
     bool any_row, ended, t_seen;
     struct recording_notes notes;
@@ -108,7 +107,6 @@ static void read_names(struct recording *r, struct str line)
                 best[f] = how;
                 at[f] = (int)column;
                 r->column[column] = (int16_t)f;
-                r->has[f / 64] |= UINT64_C(1) << (f % 64);
             }
             break;
         }
@@ -285,11 +283,6 @@ int recording_next(struct recording *r, struct mem_sample *ret_sample, struct re
         return fail(ret_error, -EBADMSG, r->first.line, r->first.column, text);
     }
     return 0;
-}
-
-bool recording_has(const struct recording *r, enum mem_field field)
-{
-    return r->has[field / 64] >> (field % 64) & 1;
 }
 
 void recording_notes(const struct recording *r, struct recording_notes *ret)

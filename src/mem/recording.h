@@ -42,7 +42,6 @@ int recording_open(int fd, struct recording **ret, struct recording_error *ret_e
 int recording_open_text(const char *p, size_t n, struct recording **ret, struct recording_error *ret_error);
 // 1: *ret_sample is the next row; 0: the end; else as recording_open(). No allocation.
 int recording_next(struct recording *r, struct mem_sample *ret_sample, struct recording_error *ret_error);
-bool recording_has(const struct recording *r, enum mem_field field); // whether there is a column for it
 void recording_notes(const struct recording *r, struct recording_notes *ret);
 struct recording *recording_close(struct recording *r); // accepts and returns NULL
 

@@ -44,7 +44,6 @@ struct mem_sensor {
     struct level levels[MEM_LEVELS + 1];
     int v1_limit;      // memory.limit_in_bytes, descriptor
     int64_t mem_total; // -1: not known
-    bool psi_ours;
     unsigned until_levels; // reads
     struct mem_limit limit;
     char text[TEXT];
@@ -243,8 +242,7 @@ int mem_sensor_open(const struct mem_roots *roots, const struct mem_where *where
     int before = s->n_feeds;
     if (s->kind == MEM_KIND_V2)
         feed(s, where->dir, "memory.pressure", (struct feed){.kind = FEED_PSI});
-    s->psi_ours = s->n_feeds > before || s->kind == MEM_KIND_MACHINE;
-    if (s->n_feeds == before)
+    if (s->n_feeds == before) // the machine's own: in cgroup v1 the group has none
         feed(s, roots->proc, "pressure/memory", (struct feed){.kind = FEED_PSI});
     *ret = s;
     return 0;
@@ -449,14 +447,4 @@ int mem_sensor_read(struct mem_sensor *s, double t, struct mem_sample *io)
 void mem_sensor_limit(const struct mem_sensor *s, struct mem_limit *ret)
 {
     *ret = s->limit;
-}
-
-bool mem_sensor_psi_is_ours(const struct mem_sensor *s)
-{
-    return s->psi_ours;
-}
-
-bool mem_sensor_is_gvisor(const struct mem_sensor *s)
-{
-    return s->kind == MEM_KIND_GVISOR;
 }

@@ -33,6 +33,4 @@ int mem_sensor_open(const struct mem_roots *roots, const struct mem_where *where
 // has been removed (what could still be read is filled in).
 int mem_sensor_read(struct mem_sensor *s, double t, struct mem_sample *io);
 void mem_sensor_limit(const struct mem_sensor *s, struct mem_limit *ret); // as of the last read
-bool mem_sensor_psi_is_ours(const struct mem_sensor *s);                  // PSI is the group's own, not the whole machine's
-bool mem_sensor_is_gvisor(const struct mem_sensor *s);
 struct mem_sensor *mem_sensor_close(struct mem_sensor *s); // NULL

@@ -111,7 +111,6 @@ int lookout_find(struct lookout *l, double now, char *why, size_t why_n)
     if (mem_sensor_open(&l->roots, &l->where, &sensor) == 0) { // where the limit comes from: the eye doesn't say
         (void)mem_sensor_read(sensor, now, &sample);
         mem_sensor_limit(sensor, &l->limit);
-        l->psi_is_ours = mem_sensor_psi_is_ours(sensor);
         mem_sensor_close(sensor);
     }
     l->began = now;

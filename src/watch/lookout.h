@@ -29,7 +29,6 @@ struct lookout {
     struct counting counting;
     struct server_conf conf; // of the running server, as last read
     struct mem_limit limit;
-    bool psi_is_ours;
     char target[LOOKOUT_TARGET]; // for people
     char life[LIFE_ID];
     double began;       // unix time at which this life was first seen

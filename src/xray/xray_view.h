@@ -36,7 +36,6 @@ struct xray_view {
 
     struct eye_view see;
     const struct ledger *ledger;
-    bool psi_is_ours;
     struct eye_dir big[VIEW_DIRS], fast[VIEW_DIRS]; // the second: those that grow
     int n_big, n_fast;
     struct scan_file files[VIEW_FILES]; // the biggest of the directory that grows most, else of the biggest

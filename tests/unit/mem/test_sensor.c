@@ -132,7 +132,6 @@ T(v1_is_read_with_its_children)
     is(MEM_refault_file, 8);
     is(MEM_working_set, 984);
     is(MEM_psi_some, 77); // the machine's
-    assert_false(mem_sensor_psi_is_ours(sensor));
     assert_false(mem_known(&sample, MEM_slab_reclaimable));
     int64_t hard;
     assert_true(mem_hard(&sample, &hard));
@@ -199,7 +198,6 @@ T(v2_is_read)
     is(MEM_swap, 9);
     is(MEM_psi_some, 7);
     is(MEM_psi_full, 6);
-    assert_true(mem_sensor_psi_is_ours(sensor));
     assert_false(mem_known(&sample, MEM_failcnt));
 }
 
@@ -275,7 +273,6 @@ T(a_machine_is_told_by_meminfo_and_vmstat)
     is(MEM_refault_file, 5);
     is(MEM_oom_kill, 3);
     is(MEM_psi_some, 77);
-    assert_true(mem_sensor_psi_is_ours(sensor));
     mem_sensor_limit(sensor, &limit);
     assert_int_equal(limit.from, MEM_LIMIT_RAM);
     assert_false(mem_known(&sample, MEM_pgpgin)); // vmstat's are kilobytes of a disk
@@ -305,7 +302,6 @@ T(gvisor_without_a_cgroup_is_told_by_its_meminfo)
     is(MEM_file, 4000 * 1024);
     assert_false(mem_known(&sample, MEM_kernel));
     assert_false(mem_known(&sample, MEM_psi_some));
-    assert_true(mem_sensor_is_gvisor(sensor));
 }
 
 T(gvisors_cgroup_tells_usage_and_limit)
