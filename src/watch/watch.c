@@ -136,6 +136,7 @@ static void begin_life(struct watcher *w)
     char limit[HUMAN_N], time[HUMAN_N];
     static const char *const from[] = {"", "", ", by memory.high", ", of a cgroup above it", ", the RAM of the machine"};
 
+    w->missing_said = false;
     log_notice("watching %s, limit %s%s, every %g s", l->target,
                l->limit.bytes == MEM_UNLIMITED ? "not known" : human_bytes(l->limit.bytes, limit), from[l->limit.from],
                w->args.interval_s);
@@ -182,13 +183,28 @@ static void find(struct watcher *w)
 
     int r = lookout_find(&w->lookout, watch__t(w), why, sizeof why);
     if (r == 0) {
-        w->missing_said = false;
         watch__serve_local(w);
         return;
     }
     if (!w->missing_said)
         log_notice("waiting: %s", why);
     w->missing_said = true;
+}
+
+// A group that is there and has no process, or none any more: no life has begun.
+static void pass_over(struct watcher *w)
+{
+    struct lookout *l = &w->lookout;
+
+    if (!lookout_waits(l)) {
+        log_warning("%s is gone: it has no process any more", l->target);
+        end(w);
+    } else if (!w->missing_said) {
+        log_notice("waiting: %s has no process", l->target);
+    }
+    w->missing_said = true;
+    lookout_leave(l);
+    visits_close(&w->local);
 }
 
 static void look(struct watcher *w)
@@ -205,7 +221,7 @@ static void look(struct watcher *w)
     bool first = l->looks == 0;
     if (first) { // of what is there: its own row comes below
         if (eye_look(l->eye, watch__t(w), EYE_FIXED) < 0) {
-            lose(w);
+            pass_over(w);
             return;
         }
         eye_view(l->eye, &l->see);

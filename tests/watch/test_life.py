@@ -19,6 +19,10 @@ def status(pid, key):
     return int(re.search(rf"^{key}:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M).group(1)) * 1024
 
 
+def sleeps(pid):
+    return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M).group(1))
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_told(box, watch, number):
     w = watch(box())
@@ -81,6 +85,20 @@ def test_it_waits_for_a_cgroup(box, watch):
     w.wait("waiting: /sys/fs/cgroup/memory/app: No such file or directory")
     hidden.rename(b.group)
     w.wait("watching cgroup v1 /sys/fs/cgroup/memory/app")
+
+
+def test_it_waits_for_a_process_in_a_cgroup_that_stays(box, watch):
+    b = box()
+    w = watch(b, "--cgroup", "/sys/fs/cgroup/memory/app")
+    w.wait("watching")
+    b.die()
+    w.wait("is gone")
+    w.wait("waiting for the next")
+    slept = sleeps(w.pid)
+    until(lambda: sleeps(w.pid) > slept + 20, 30, "20 more looks, a wake-up each")
+    assert w.log().count("waiting") == 1 and w.log().count("is gone") == 1
+    (b.group / "cgroup.procs").write_text(f"{b.pid}\n")
+    w.wait("watching", count=2)
 
 
 def test_its_memory_is_locked_and_small(box, watch):
