@@ -3,23 +3,18 @@
 // count is 0 count, whatever a name says.
 #include "mem/deleted.h"
 
+#include "mem/dirents.h"
+#include "mem/kfile.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-struct dirent64_raw {
-    uint64_t ino;
-    int64_t off;
-    unsigned short reclen;
-    unsigned char type;
-    char name[];
-};
 
 // Of a file system that no mountpoint shows (unmounted while in use, another mount namespace).
 static bool is_on_tmpfs(int fds, const char *name)
@@ -44,9 +39,9 @@ static void look_at(struct segments *g, int fds, const char *name, pid_t pid, se
     if (path[0] != '/' || (!segments_kind_of(path, &kind) && n < (ssize_t)sizeof path - 1))
         return;
     struct stat st;
-    if (fstatat(fds, name, &st, 0) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 0)
+    if (kfile_stat(fds, name, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 0)
         return;
-    if (kind == SEGMENT_DELETED && !in_memory(st.st_dev, arg) && !is_on_tmpfs(fds, name))
+    if (kind == SEGMENT_DELETED && !in_memory(st.st_dev, arg) && (major(st.st_dev) || !is_on_tmpfs(fds, name)))
         return;
     struct segment *s = segments_get(g, kind, st.st_dev, st.st_ino);
     if (!s) {
@@ -79,9 +74,9 @@ int deleted_read(struct segments *g, int proc_pid, pid_t pid, unsigned fds_max, 
     long got;
     unsigned looked = 0;
     int r = 0;
-    while (!r && (got = syscall(SYS_getdents64, fds, buf, sizeof buf)) > 0) {
+    while (!r && (got = dirents_read(fds, buf, sizeof buf)) > 0) {
         for (long at = 0; at < got;) {
-            const struct dirent64_raw *d = (const void *)(buf + at);
+            const struct dirent_raw *d = (const void *)(buf + at);
             at += d->reclen;
             if (d->name[0] < '0' || d->name[0] > '9')
                 continue;

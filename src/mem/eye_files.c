@@ -3,6 +3,8 @@
 // descriptors. Invariant: a slot of the walk belongs to one device as long as that is mounted, wherever it stands in mounts.
 #include "mem/eye_int.h"
 
+#include "mem/kfile.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,7 +23,7 @@ static dev_t image_dev(const struct eye *e, int proc_pid)
     int n = 0, best = 0;
     dev_t ret = 0;
     struct stat st;
-    if (fstatat(proc_pid, "exe", &st, 0) == 0)
+    if (kfile_stat(proc_pid, "exe", &st) == 0)
         dev[n++] = st.st_dev;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (fstatat(e->roots.root, files[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 // A seq_file gives at least most of a page before a read of it ends early; a shorter read with a line end was the whole file.
@@ -47,6 +48,25 @@ ssize_t kfile_read(int dir, const char *name, char *buf, size_t cap)
     ssize_t n = kfile_pread(fd, buf, cap);
     close(fd);
     return n;
+}
+
+int kfile_stat(int dir, const char *name, struct stat *ret)
+{
+    struct statx x;
+    unsigned wanted = STATX_TYPE | STATX_NLINK | STATX_INO | STATX_SIZE | STATX_BLOCKS;
+
+    if (statx(dir, name, AT_STATX_DONT_SYNC, wanted, &x) == 0) {
+        *ret = (struct stat){.st_dev = makedev(x.stx_dev_major, x.stx_dev_minor),
+                             .st_ino = x.stx_ino,
+                             .st_mode = x.stx_mode,
+                             .st_nlink = x.stx_nlink,
+                             .st_blocks = (blkcnt_t)x.stx_blocks,
+                             .st_size = (off_t)x.stx_size};
+        return 0;
+    }
+    if (errno != ENOSYS && errno != EINVAL && errno != EPERM) // gVisor, old seccomp filters
+        return -errno;
+    return fstatat(dir, name, ret, 0) < 0 ? -errno : 0;
 }
 
 static bool is_space(char c)

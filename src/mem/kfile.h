@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/str.h"
@@ -14,6 +15,10 @@
 ssize_t kfile_pread(int fd, char *buf, size_t cap);
 // The same for a file beneath dir, opened and closed again. Symbolic links are followed (fake trees, /proc/self).
 ssize_t kfile_read(int dir, const char *name, char *buf, size_t cap);
+
+// stat of what a link of /proc (exe, fd/N, map_files/...) leads to, as the kernel knows it: a file system in user space or in a
+// network isn't asked, for it may never answer. Device, inode, type, links, blocks and size only. 0 or -errno.
+int kfile_stat(int dir, const char *name, struct stat *ret);
 
 // A whole number, surrounding white space put up with: 0 to INT64_MAX. "max" is INT64_MAX where `max` is allowed.
 // False: garbage, empty, negative, too large.

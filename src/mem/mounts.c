@@ -386,6 +386,23 @@ int mounts_read(int proc, int proc_pid, int root, bool gvisor, char *scratch, si
     return 0;
 }
 
+bool mounts_is_fuse(int proc_pid, dev_t dev, char *scratch, size_t size)
+{
+    int fd = openat(proc_pid, "mountinfo", O_RDONLY | O_CLOEXEC);
+    bool is = false;
+    struct mount_line l;
+    struct lines lines;
+    char *line;
+
+    if (fd < 0)
+        return false;
+    lines_init(&lines, fd, scratch, size);
+    while (!is && lines_next(&lines, &line) > 0)
+        is = mounts_parse_line(line, &l) == 0 && makedev(l.major, l.minor) == dev && strncmp(l.type, "fuse", 4) == 0;
+    close(fd);
+    return is;
+}
+
 void mounts_init(struct mounts *m)
 {
     *m = (struct mounts){0};

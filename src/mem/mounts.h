@@ -55,6 +55,9 @@ int mounts_parse_line(char *line, struct mount_line *ret);
 // The upperdir of an overlay's super options into out ("" if it has none or doesn't fit).
 void mounts_upperdir(const char *super, char *out, size_t size);
 
+// Does a process see a file system in user space with this device? It isn't asked itself: it may never answer.
+bool mounts_is_fuse(int proc_pid, dev_t dev, char *scratch, size_t size);
+
 // Reads mountinfo and opens what is in memory. proc_pid: descriptor of /proc/PID; proc: of /proc (self/mountinfo is asked
 // where an overlay has its upper directory); root: of the container's /. m is filled anew;
 // descriptors of mounts that are still there are kept. scratch: at least 64 KiB. 0 or -errno (m is then as it was).

@@ -36,6 +36,7 @@ struct proc_table {
     bool all_split_once;
     int64_t credit_us[2]; // what smaps_rollup and splitting have left over
     double us_per_mib[2]; // what they cost, as measured
+    dev_t exe_dev; // of executables, known not to be in user space
     struct chunks_room *chunks;
     struct proc_maps *maps;
     int32_t n_ignored, list_n_dropped, not_in_table;

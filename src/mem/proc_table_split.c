@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "mem/kfile.h"
+#include "mem/mounts.h"
 #include "mem/proc_table_int.h"
 
 #define TITLE_MAX 4096
@@ -17,7 +17,6 @@
 #define CHANGED (256 << 10)
 #define MIB (1 << 20)
 #define COUNT_MAX (UINT64_C(16) << 30) // address space looked at page by page
-#define FUSE_MAGIC 0x65735546
 
 int proc_table__open_file(struct proc_table *t, int32_t index, const char *name)
 {
@@ -43,21 +42,22 @@ static void look_at_exe(struct proc_table *t, int32_t index, int dir, char *path
 {
     struct proc_slot *s = &t->slot[index];
     struct stat st;
-    struct statfs fs;
     ssize_t n = readlinkat(dir, "exe", path, size - 1);
 
     path[n > 0 ? n : 0] = '\0';
-    if (n <= 0 || fstatat(dir, "exe", &st, 0) < 0 || !S_ISREG(st.st_mode) || (st.st_dev == s->exe_dev && st.st_ino == s->exe_ino))
+    if (n <= 0 || kfile_stat(dir, "exe", &st) < 0 || !S_ISREG(st.st_mode) || (st.st_dev == s->exe_dev && st.st_ino == s->exe_ino))
         return;
     s->exe_dev = st.st_dev;
     s->exe_ino = st.st_ino;
     s->clues = (struct role_clues){0};
+    // A file system in user space may keep us waiting for ever, for opening already.
+    if (st.st_dev != t->exe_dev && mounts_is_fuse(dir, st.st_dev, t->scratch, sizeof t->scratch))
+        return;
+    t->exe_dev = st.st_dev;
     int fd = openat(dir, "exe", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return;
-    // A file system in user space may keep us waiting for ever.
-    if (fstatfs(fd, &fs) == 0 && fs.f_type != FUSE_MAGIC)
-        proc_roles_look_at_exe(fd, &s->clues);
+    proc_roles_look_at_exe(fd, &s->clues);
     close(fd);
 }
 

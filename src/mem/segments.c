@@ -3,6 +3,7 @@
 // and inode; within a round a process counts once for each.
 #include "mem/segments.h"
 
+#include "mem/kfile.h"
 #include "mem/lines.h"
 
 #include <errno.h>
@@ -224,7 +225,7 @@ static bool stat_mapping(int proc_pid, const struct map_line *m, struct segment 
     char name[64];
     snprintf(name, sizeof name, "map_files/%" PRIx64 "-%" PRIx64, m->start, m->end);
     struct stat st;
-    if (fstatat(proc_pid, name, &st, 0) < 0 || st.st_ino != m->ino)
+    if (kfile_stat(proc_pid, name, &st) < 0 || st.st_ino != m->ino)
         return false;
     s->bytes = (int64_t)st.st_blocks * 512;
     s->size = st.st_size;
