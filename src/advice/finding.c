@@ -11,6 +11,7 @@
 
 #include "base/human.h"
 #include "mem/ledger.h"
+#include "mem/prices.h"
 
 #define AGES_LEAST_BYTES (512 * 1024) // what a directory holds before the ages of its files are worth a sentence
 
@@ -220,7 +221,7 @@ static void place_inodes(const struct finding_input *in, struct finding *ret)
     for (size_t i = 0; i < in->n_dirs; i++)
         if (!most || in->dirs[i].files > most->files)
             most = &in->dirs[i];
-    if (!most || bytes <= 0 || inodes * LEDGER_INODE_BYTES < bytes / 2)
+    if (!most || bytes <= 0 || inodes * MEM_INODE_BYTES < bytes / 2)
         return;
     struct judge_growth kernel = ret->bytes_per_min;
     place_directory(in, most, ret);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory budget. Pure arithmetic for tune and the load line; owns nothing. Nothing overflows, no result is negative (but the
+// The memory budget. Pure arithmetic for tune; owns nothing. Nothing overflows, no result is negative (but the
 // classic formula's, which is shown because it is), and what is proposed fits.
 #include "mem/budget.h"
 
 #include <math.h>
+
+#include "mem/prices.h"
 
 static int64_t amount(int64_t v)
 {
@@ -32,7 +34,7 @@ static double worst_of(const struct budget_in *in)
 
 int64_t budget_take(const struct budget_in *in, unsigned n, bool measured)
 {
-    double base = (double)amount(in->base) + BUDGET_THREAD_BYTES, mean = (double)amount(in->mean), sd = (double)amount(in->sd);
+    double base = (double)amount(in->base) + MEM_STACK_BYTES, mean = (double)amount(in->mean), sd = (double)amount(in->sd);
     double worst = worst_of(in);
 
     if (n == 0)
@@ -61,7 +63,7 @@ static unsigned most_that_fit(const struct budget_in *in, int64_t left, bool mea
 static double fixed_of(const struct budget_in *in)
 {
     return (double)amount(in->hot_file) + (double)amount(in->shared) + (double)amount(in->tmpfs) + (double)amount(in->kernel) +
-           (double)amount(in->go) + (double)amount(in->others) + (double)BUDGET_INODE_BYTES * (double)amount(in->inodes);
+           (double)amount(in->go) + (double)amount(in->others) + (double)MEM_INODE_BYTES * (double)amount(in->inodes);
 }
 
 int64_t budget_limit_for(const struct budget_in *in, unsigned n)
@@ -75,7 +77,7 @@ int64_t budget_limit_for(const struct budget_in *in, unsigned n)
 static void say_what_would_fit(const struct budget_in *in, struct budget *ret)
 {
     bool bounded = in->memory_limit > 0 || is_measured(in);
-    int64_t base = amount(in->base) + BUDGET_THREAD_BYTES;
+    int64_t base = amount(in->base) + MEM_STACK_BYTES;
 
     if (bounded)
         ret->limit_needed = budget_limit_for(in, 1);
@@ -95,7 +97,7 @@ static unsigned cpu_rule(const struct budget_in *in)
 void budget_reckon(const struct budget_in *in, struct budget *ret)
 {
     *ret = (struct budget){.measured = is_measured(in), .by_cpu = cpu_rule(in)};
-    ret->inodes = to_bytes((double)BUDGET_INODE_BYTES * (double)amount(in->inodes));
+    ret->inodes = to_bytes((double)MEM_INODE_BYTES * (double)amount(in->inodes));
     if (in->limit == MEM_UNLIMITED || in->limit <= 0) {
         if (in->memory_limit > 0 || ret->measured)
             ret->limit_needed = budget_limit_for(in, ret->by_cpu ? ret->by_cpu : 1);

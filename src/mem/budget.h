@@ -16,8 +16,6 @@
 #define BUDGET_MARGIN_PCT 10
 #define BUDGET_Z 2.33 // one-sided 99 %
 #define BUDGET_REQUESTS_LEAST 1000
-#define BUDGET_THREAD_BYTES 16384 // a thread's stack in the kernel
-#define BUDGET_INODE_BYTES 950    // an inode on tmpfs, empty or not
 #define BUDGET_WORKERS_MAX 4096
 #define BUDGET_BYTES_MAX (INT64_C(1) << 56) // larger amounts count as this
 

@@ -5,6 +5,7 @@
 
 #include "base/human.h"
 #include "mem/mounts.h"
+#include "mem/prices.h"
 
 #include <limits.h>
 #include <stdarg.h>
@@ -311,8 +312,8 @@ int64_t ledger_pinned(const struct mem_sample *sample, const struct proc_info *p
     count_threads(procs, nprocs, &threads, &tables);
     if (!nprocs && !mounts->n)
         return -1;
-    int64_t stacks = mem_get(sample, MEM_kernel_stack, threads * LEDGER_STACK_BYTES);
-    return inodes_of(sample, mounts) * LEDGER_INODE_BYTES + mem_get(sample, MEM_pagetables, tables) + stacks +
+    int64_t stacks = mem_get(sample, MEM_kernel_stack, threads * MEM_STACK_BYTES);
+    return inodes_of(sample, mounts) * MEM_INODE_BYTES + mem_get(sample, MEM_pagetables, tables) + stacks +
            mem_get(sample, MEM_sock, 0);
 }
 
@@ -333,7 +334,7 @@ static void add_kernel(const struct ledger_input *in, struct ledger *l)
                  {MEM_pagetables, "page tables"},    {MEM_kernel_stack, "threads' stacks"},
                  {MEM_percpu, "per-CPU structures"}, {MEM_vmalloc, "vmalloc"}};
     const struct mem_sample *s = in->sample;
-    int64_t told = 0, inodes = inodes_of(s, in->mounts) * LEDGER_INODE_BYTES, threads, tables;
+    int64_t told = 0, inodes = inodes_of(s, in->mounts) * MEM_INODE_BYTES, threads, tables;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         told += mem_get(s, parts[i].field, 0);
     int64_t kernel = mem_get(s, MEM_kernel, told);
@@ -353,7 +354,7 @@ static void add_kernel(const struct ledger_input *in, struct ledger *l)
     }
     // v1 has the total alone: what can be counted is priced, the rest is called the rest.
     count_threads(in->procs, in->nprocs, &threads, &tables);
-    int64_t stacks = threads * LEDGER_STACK_BYTES, left = kernel;
+    int64_t stacks = threads * MEM_STACK_BYTES, left = kernel;
     inodes = inodes > left ? left : inodes; // files that another cgroup made
     left -= inodes;
     tables = tables > left ? left : tables;

@@ -81,8 +81,6 @@ void ledger_build(const struct ledger_input *in, struct ledger *ret);
 // not known. The part of kernel memory that no reclaim gets back.
 int64_t ledger_pinned(const struct mem_sample *sample, const struct proc_info *procs, int32_t nprocs,
                       const struct mounts *mounts);
-#define LEDGER_INODE_BYTES 950         // of kernel memory for a file on tmpfs; measured
-#define LEDGER_STACK_BYTES (16 * 1024) // of kernel memory for a thread
 #define LEDGER_RESERVE_PER_CPU (256 * 1024)
 // |unexplained| <= max(1 % of usage, reserve)
 bool ledger_balances(const struct ledger *l);

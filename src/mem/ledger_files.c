@@ -6,6 +6,7 @@
 #include "base/human.h"
 #include "mem/eye.h"
 #include "mem/mounts.h"
+#include "mem/prices.h"
 #include "mem/segments.h"
 
 #include <inttypes.h>
@@ -239,7 +240,7 @@ static void add_mounts(const struct ledger_input *in, struct ledger *l, struct s
             ledger__note(l, e, "%s, seen by process %d only (its own mount namespace)", mount_kind_name(m->kind), m->pid);
         else if (m->inodes > 0 && !in->gvisor)
             ledger__note(l, e, "%s, %" PRId64 " inodes: about %s of kernel memory besides", mount_kind_name(m->kind), m->inodes,
-                         human_bytes(m->inodes * LEDGER_INODE_BYTES, cost));
+                         human_bytes(m->inodes * MEM_INODE_BYTES, cost));
         else
             ledger__note(l, e, "%s", mount_kind_name(m->kind));
         if (e < 0)

@@ -83,9 +83,6 @@ bool scan_step(struct scan *s, double t, double wall, int64_t budget_us, int64_t
 void scan_progress(const struct scan *s, struct scan_progress *ret);
 void scan_total(const struct scan *s, int slot, struct scan_total *ret);
 
-// A file costs memory beside its blocks: its inode in the kernel. An empty one has a weight, too.
-#define SCAN_INODE_BYTES 950
-
 // Directories that are disjoint and each hold at least `share` (0.1: a tenth) of the weight (bytes and inodes) or its growth in
 // their mount, largest first: neither the root of everything nor each of a thousand hashed leaves. slot -1: all mounts. Returns
 // their number.

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "mem/prices.h"
+
 static uint32_t home_of(int slot, uint64_t ino)
 {
     uint64_t h = (ino ^ (uint64_t)slot << 56) * UINT64_C(0x9e3779b97f4a7c15);
@@ -86,10 +88,10 @@ static double weigh(const struct scan *s, const struct scan_record *r, enum scan
     const struct scan_slot *slot = &s->slot[r->slot];
     *ret_from_ages = slot->root == SCAN_NONE || isnan(s->record[slot->root].rate);
     if (by == SCAN_BY_BYTES)
-        return (double)r->tree + SCAN_INODE_BYTES * (double)r->files;
+        return (double)r->tree + MEM_INODE_BYTES * (double)r->files;
     if (*ret_from_ages)
-        return young_scale(slot) * ((double)r->young + SCAN_INODE_BYTES * (double)r->files_young);
-    return isnan(r->rate) ? 0 : (double)r->rate + SCAN_INODE_BYTES * (double)r->files_rate;
+        return young_scale(slot) * ((double)r->young + MEM_INODE_BYTES * (double)r->files_young);
+    return isnan(r->rate) ? 0 : (double)r->rate + MEM_INODE_BYTES * (double)r->files_rate;
 }
 
 static int depth_of(const struct scan *s, uint32_t record)

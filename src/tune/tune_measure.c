@@ -15,6 +15,7 @@
 #include "mem/cgroup_find.h"
 #include "mem/eye.h"
 #include "mem/judge.h"
+#include "mem/prices.h"
 #include "mem/recording.h"
 #include "mem/sensor.h"
 #include "tune/tune_input.h"
@@ -128,7 +129,7 @@ static void use_recording(const struct seen *seen, const struct judge_report *r,
     measure(&in->tmpfs, seen->tmpfs, "the recording: the most there was");
     measure(&in->inodes, seen->inodes, "the recording: the most there were");
     if (seen->kernel >= 0) { // inodes are counted by themselves
-        int64_t inodes = in->inodes.known ? in->inodes.value * BUDGET_INODE_BYTES : 0;
+        int64_t inodes = in->inodes.known ? in->inodes.value * MEM_INODE_BYTES : 0;
         measure(&in->kernel, seen->kernel > inodes ? seen->kernel - inodes : 0, "the recording: the most there was");
     }
     measure(&in->go_live, seen->go, "the recording: the most there was");
@@ -261,7 +262,7 @@ static void use_view(const struct eye_view *v, const struct server_conf *c, stru
     if (ours)
         measure(&in->inodes, mem_get(s, MEM_mnt_inodes, -1), "the running container: what there is now");
     if (mem_known(s, MEM_kernel)) {
-        int64_t inodes = in->inodes.known ? in->inodes.value * BUDGET_INODE_BYTES : 0, kernel = s->v[MEM_kernel];
+        int64_t inodes = in->inodes.known ? in->inodes.value * MEM_INODE_BYTES : 0, kernel = s->v[MEM_kernel];
         measure(&in->kernel, kernel > inodes ? kernel - inodes : 0, "the running container: what there is now");
     }
     measure(&in->go_live, mem_get(s, MEM_go_heap, -1), "the running container");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/human.h"
+#include "mem/prices.h"
 #include "tune/tune_plan.h"
 
 // More workers a CPU only wait for each other, even where most of their time is spent waiting for a database.
@@ -107,7 +108,7 @@ static void explain_workers(const struct tune_plan *p, char *why, size_t n)
     char left[HUMAN_N], base[HUMAN_N], other[HUMAN_N], sd[HUMAN_N], take[HUMAN_N];
 
     human_bytes(b->left, left);
-    human_bytes(in->base + BUDGET_THREAD_BYTES, base);
+    human_bytes(in->base + MEM_STACK_BYTES, base);
     human_bytes(b->workers_bytes, take);
     if (b->by == BUDGET_BY_CPU)
         snprintf(why, n, "%.4g CPUs x %d; memory would hold %u: these take %s of %s left", in->cpus, WORKERS_PER_CPU,

@@ -6,6 +6,7 @@
 #include "../claim.h"
 
 #include "mem/eye.h"
+#include "mem/prices.h"
 
 #define MIB (INT64_C(1) << 20)
 
@@ -363,7 +364,7 @@ T(the_kernels_parts_are_exact_on_v2_and_estimates_on_v1)
     set_up();
     build();
     const struct ledger_entry *e = find(LEDGER_KERNEL, "inodes");
-    assert_int_equal(e->bytes, 1000 * LEDGER_INODE_BYTES);
+    assert_int_equal(e->bytes, 1000 * MEM_INODE_BYTES);
     assert_true(e->estimate);
     assert_false(l.entry[e->parent].estimate);
 
@@ -391,11 +392,11 @@ T(estimates_of_the_kernels_parts_never_exceed_it)
 T(inodes_of_file_systems_that_can_not_be_ours_are_not_pinned)
 {
     set_up();
-    assert_int_equal(ledger_pinned(&sample, procs, 2, &mounts), 1000 * LEDGER_INODE_BYTES + MIB / 2 + 2 * LEDGER_STACK_BYTES);
+    assert_int_equal(ledger_pinned(&sample, procs, 2, &mounts), 1000 * MEM_INODE_BYTES + MIB / 2 + 2 * MEM_STACK_BYTES);
     mounts.n = 3;
     mounts.m[1] = (struct mount){.kind = MOUNT_TMPFS, .fd = -1, .used = 300 * MIB, .inodes = 50000};
     mounts.m[2] = (struct mount){.kind = MOUNT_DEVTMPFS, .fd = -1, .used = 0, .inodes = 500};
-    assert_int_equal(ledger_pinned(&sample, procs, 2, &mounts), 1000 * LEDGER_INODE_BYTES + MIB / 2 + 2 * LEDGER_STACK_BYTES);
+    assert_int_equal(ledger_pinned(&sample, procs, 2, &mounts), 1000 * MEM_INODE_BYTES + MIB / 2 + 2 * MEM_STACK_BYTES);
 }
 
 T(tcp_buffers_of_v1_and_huge_pages_stand_beside_the_sum)
