@@ -4,6 +4,7 @@
 #include "mem/eye_int.h"
 
 #include "mem/kfile.h"
+#include "mem/proc_roles.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -166,9 +167,11 @@ static int mount_of_slot(const struct eye *e, int slot)
 // Names are anybody's: nothing that a terminal would obey.
 static void clean(char *s)
 {
-    for (; *s; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f)
-            *s = '?';
+    char was[2 * SCAN_NAME]; // the longest of them
+    size_t n = strnlen(s, sizeof was);
+
+    memcpy(was, s, n);
+    proc_roles_clean(was, n, s, n + 1);
 }
 
 static bool fill_dir(struct eye *e, const struct scan_dir *d, struct eye_dir *ret)

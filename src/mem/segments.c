@@ -5,6 +5,7 @@
 
 #include "mem/kfile.h"
 #include "mem/lines.h"
+#include "mem/proc_roles.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -154,9 +155,7 @@ void segments_name(struct segment *s, const char *path)
     if (n > cut && strcmp(path + n - cut, " (deleted)") == 0)
         n -= cut;
     size_t skip = n < SEGMENT_NAME ? 0 : n - (SEGMENT_NAME - 1);
-    for (size_t i = 0; i < n - skip; i++) // names are anybody's: nothing that a terminal would obey
-        s->name[i] = (unsigned char)path[skip + i] < 0x20 || path[skip + i] == 0x7f ? '?' : path[skip + i];
-    s->name[n - skip] = '\0';
+    proc_roles_clean(path + skip, n - skip, s->name, sizeof s->name); // names are anybody's
 }
 
 static bool parse_hex(char **at, char end, uint64_t *ret)

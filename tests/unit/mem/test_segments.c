@@ -232,6 +232,9 @@ T(a_name_shows_its_end_and_nothing_a_terminal_obeys)
     struct segment s;
     char path[300];
 
+    segments_name(&s, "/tmp/\xc2\x9b"
+                      "31m\xffé");
+    assert_string_equal(s.name, "/tmp/?31m?é");
     segments_name(&s, "/tmp/a\033[31m\nb (deleted)");
     assert_string_equal(s.name, "/tmp/a?[31m?b");
     memset(path, 'x', sizeof path);
