@@ -47,18 +47,23 @@ void judge_init(struct judge *j)
     j->stuck_since = NAN;
 }
 
+// A live server is asked on the side: its first answer is a few rows late, and counts for these.
 static void take_requests(struct judge *j, const struct mem_sample *s)
 {
     double now;
+    if (j->rows <= JUDGE_LATE_REQUESTS)
+        j->early[j->rows - 1] = s->t - j->t0;
     if (mem_known(s, MEM_requests))
         now = (double)s->v[MEM_requests];
     else if (mem_known(s, MEM_req_ok))
         now = (double)s->v[MEM_req_ok] + (double)mem_get(s, MEM_req_err, 0);
     else
         return;
-    if (j->rows == 1)
+    if (!j->requests_from_start && j->rows <= JUDGE_LATE_REQUESTS) {
         j->requests_from_start = true;
-    else if (now < j->requests_last) // the server was restarted: it goes on from where it was
+        for (uint64_t i = 0; i + 1 < j->rows; i++)
+            (void)trend_push(&j->requests, j->early[i], now);
+    } else if (now < j->requests_last) // the server was restarted: it goes on from where it was
         j->requests_offset += j->requests_last;
     j->requests_last = now;
     j->requests_now = now + j->requests_offset;

@@ -14,6 +14,8 @@ struct alarm {
     enum mem_cause cause;
 };
 
+#define JUDGE_LATE_REQUESTS 16 // rows that a server may take to answer how many requests there were
+
 struct judge {
     bool begun;
     uint64_t rows;
@@ -21,8 +23,9 @@ struct judge {
     double limit; // bytes; INFINITY: none
     struct line_values now;
     struct trend line[LINE_N], pinned, requests;
-    bool fed[LINE_N]; // has had a value
-    bool requests_from_start;
+    bool fed[LINE_N];                  // has had a value
+    bool requests_from_start;          // known since the first rows: their points go with those of the lines
+    double early[JUDGE_LATE_REQUESTS]; // x of the first rows, until requests are known
     double requests_offset, requests_last, requests_now;
     double peak, trough, drop, drop_t; // the largest fall from a top so far
     unsigned urgent_looks, sustained_looks;

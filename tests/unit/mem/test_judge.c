@@ -128,6 +128,21 @@ static void a_request_each(struct mem_sample *s, double t)
     memory(s, 20 * MIB + 600 * requests, 2 * MIB, 2 * MIB);
     mem_set(s, MEM_requests, (int64_t)requests);
 }
+static void late(struct mem_sample *s, double t)
+{
+    if (t < 4)
+        s->known[MEM_requests / 64] &= ~(UINT64_C(1) << (MEM_requests % 64));
+}
+static void with_the_rate_late(struct mem_sample *s, double t)
+{
+    with_the_rate(s, t);
+    late(s, t);
+}
+static void a_request_each_late(struct mem_sample *s, double t)
+{
+    a_request_each(s, t);
+    late(s, t);
+}
 static void restarted(struct mem_sample *s, double t)
 {
     memory(s, t < 200 ? 20 * MIB + MIB * t : 20 * MIB, 2 * MIB, 2 * MIB);
@@ -212,6 +227,16 @@ T(memory_that_follows_the_request_rate_is_no_leak_and_so_much_a_request_is)
     assert_true(total->bytes_per_request.mid > 550 && total->bytes_per_request.mid < 650);
 }
 
+T(a_server_that_tells_its_requests_some_seconds_late_is_judged_by_them_all_the_same)
+{
+    assert_int_equal(watch(with_the_rate_late, 7190, 1).raised[VERDICT_GROWING], 0);
+    struct seen seen = watch(a_request_each_late, 7190, 1);
+    assert_int_equal(seen.raised[VERDICT_GROWING], 1);
+    const struct judge_line *total = &seen.report.line[LINE_TOTAL];
+    assert_true(total->per_request_known);
+    assert_true(total->bytes_per_request.mid > 550 && total->bytes_per_request.mid < 650);
+}
+
 T(an_alarm_is_cleared_when_the_memory_is_given_back)
 {
     struct seen seen = watch(restarted, 400, 1);
@@ -288,6 +313,7 @@ CLAIMS(C(nothing_happens_and_nothing_is_said), C(a_fast_leak_is_told_before_the_
        C(a_slow_leak_is_told_within_two_hours_and_not_at_once), C(the_line_that_grows_is_the_cause),
        C(kernel_memory_that_nothing_explains_is_no_alarm), C(what_comes_back_is_no_leak), C(what_ends_is_no_leak),
        C(memory_that_follows_the_request_rate_is_no_leak_and_so_much_a_request_is),
+       C(a_server_that_tells_its_requests_some_seconds_late_is_judged_by_them_all_the_same),
        C(an_alarm_is_cleared_when_the_memory_is_given_back), C(without_a_limit_growth_is_told_and_no_stall),
        C(usage_alone_is_enough), C(early_on_it_says_how_long_it_needs), C(a_sample_whose_time_does_not_rise_is_ignored),
        C(garbage_in_a_sample_is_not_known_rather_than_believed))
