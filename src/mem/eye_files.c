@@ -165,13 +165,13 @@ static int mount_of_slot(const struct eye *e, int slot)
 }
 
 // Names are anybody's: nothing that a terminal would obey.
-static void clean(char *s)
+static void clean(char *s, size_t size)
 {
     char was[2 * SCAN_NAME]; // the longest of them
-    size_t n = strnlen(s, sizeof was);
+    size_t n = strnlen(s, size < sizeof was ? size : sizeof was);
 
     memcpy(was, s, n);
-    proc_roles_clean(was, n, s, n + 1);
+    proc_roles_clean(was, n, s, n < size ? n + 1 : size);
 }
 
 static bool fill_dir(struct eye *e, const struct scan_dir *d, struct eye_dir *ret)
@@ -208,7 +208,7 @@ static bool fill_dir(struct eye *e, const struct scan_dir *d, struct eye_dir *re
     } else {
         ret->path[n] = '\0';
     }
-    clean(ret->path);
+    clean(ret->path, sizeof ret->path);
     return true;
 }
 
@@ -225,7 +225,7 @@ int eye_files(struct eye *e, uint32_t dir, enum scan_by by, int max, struct scan
 {
     int n = scan_files(e->scan, dir, by, e->sample.t + (double)e->options.epoch_s, FILES_ENTRIES_MAX, max, ret);
     for (int i = 0; i < n; i++)
-        clean(ret[i].path);
+        clean(ret[i].path, sizeof ret[i].path);
     return n;
 }
 
