@@ -23,7 +23,7 @@ enum ledger_category {
 };
 const char *ledger_category_name(enum ledger_category category);
 
-#define LEDGER_ENTRIES 512 // more are summed up in one entry "others"
+#define LEDGER_ENTRIES 512 // more are in the sums only, and counted as dropped
 #define LEDGER_NAME 160
 
 struct ledger_entry {

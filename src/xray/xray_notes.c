@@ -107,6 +107,8 @@ void view_notes(struct xray_view *v)
     note_limit(v);
     if (v->see.procs_dropped > 0)
         view_note(v, "%d more processes are counted in the sums only.", (int)v->see.procs_dropped);
+    if (v->ledger && v->ledger->dropped > 0)
+        view_note(v, "%d more owners are in the ledger's sums only.", (int)v->ledger->dropped);
     if (v->see.mounts && v->see.mounts->dropped > 0)
         view_note(v, "%d more mounts are not shown.", v->see.mounts->dropped);
     if (v->see.segments && v->see.segments->dropped > 0)

@@ -212,6 +212,7 @@ T(go_gets_twice_its_live_heap_and_64_mib_at_least)
 {
     assert_int_equal(budget_go_share(-1), 64 * MIB);
     assert_int_equal(budget_go_share(10 * MIB), 64 * MIB);
+    assert_int_equal(budget_go_share(48 * MIB), 96 * MIB);
     assert_int_equal(budget_go_share(100 * MIB), 200 * MIB);
     assert_true(budget_go_share(INT64_MAX) > 0);
 }

@@ -352,6 +352,40 @@ T(real_php_with_huge_blocks_and_cached_chunks_agrees_to_the_byte)
 
 #define I(claim) cmocka_unit_test_setup_teardown(claim, image_set_up, image_tear_down)
 
+T(a_heap_without_a_limit_among_others_means_none)
+{
+    put_heap(HEAP_A, 1, &layout_82, INT64_MAX);
+    put_heap(HEAP_A + 8 * UNIT, 1, &layout_82, 128 << 20);
+    map(HEAP_A, HEAP_A + 9 * UNIT);
+    assert_int_equal(look(), 0);
+    assert_int_equal(found.heaps, 2);
+    assert_int_equal(found.limit, 0);
+}
+
+T(huge_blocks_that_name_the_same_memory_again_are_not_counted_beyond_it)
+{
+    uint64_t record = HEAP_A + 0x9000;
+
+    put_heap(HEAP_A, 1, &layout_82, 1 << 30);
+    for (uint64_t i = 0; i < 100; i++)
+        add_huge(record + i * 24, HEAP_A + UNIT, 3 * UNIT, i < 99 ? record + (i + 1) * 24 : 0);
+    put64(HEAP_A + 0x40 + layout_82.huge_list, record);
+    map(HEAP_A, HEAP_A + 4 * UNIT);
+    assert_int_equal(look(), 0);
+    assert_in_range(found.bytes, UNIT, 5 * UNIT);
+    assert_false(found.exact);
+}
+
+T(both_neighbours_must_know_a_chunk)
+{
+    put_heap(HEAP_A, 3, &layout_82, 64 << 20);
+    put64(HEAP_A + 8, HEAP_A + 2 * UNIT); // the first one's next skips the second
+    map(HEAP_A, HEAP_A + 3 * UNIT);
+    assert_int_equal(look(), 0);
+    assert_int_equal(found.chunks, 1); // the third: the others' neighbours contradict them
+    assert_false(found.exact);
+}
+
 CLAIMS(I(heap_of_php_8_1_to_8_3_is_counted), I(heap_of_php_8_4_is_counted),
        I(heap_of_a_distribution_with_fields_of_its_own_is_counted), I(chunks_within_memory_of_malloc_are_found),
        I(several_heaps_of_threads_are_added_up), I(memory_limit_of_minus_one_is_no_limit),
@@ -362,4 +396,5 @@ CLAIMS(I(heap_of_php_8_1_to_8_3_is_counted), I(heap_of_php_8_4_is_counted),
        I(cached_list_that_runs_in_a_circle_ends), I(pointers_outside_of_the_mappings_are_not_followed),
        I(pages_that_arent_there_are_not_read), I(resident_pages_are_told_from_address_space_and_own_from_shared),
        I(process_that_has_gone_is_told), I(process_without_php_has_no_heap), I(real_php_agrees_to_the_byte),
-       I(real_php_with_huge_blocks_and_cached_chunks_agrees_to_the_byte))
+       I(real_php_with_huge_blocks_and_cached_chunks_agrees_to_the_byte), I(a_heap_without_a_limit_among_others_means_none),
+       I(huge_blocks_that_name_the_same_memory_again_are_not_counted_beyond_it), I(both_neighbours_must_know_a_chunk))

@@ -471,6 +471,48 @@ T(more_processes_than_lines_are_summed_up)
     assert_non_null(find(LEDGER_ANON, "652 other processes"));
 }
 
+T(a_difference_within_the_reserve_is_no_huge_page)
+{
+    set_up();
+    mem_set(&sample, MEM_inactive_anon, 110 * MIB + MIB / 4);
+    mem_set(&sample, MEM_active_anon, 0);
+    build();
+    assert_null(find(LEDGER_ANON, "huge pages"));
+}
+
+T(with_swap_the_lists_say_nothing_of_huge_pages)
+{
+    set_up();
+    mem_set(&sample, MEM_usage, 157 * MIB);
+    mem_set(&sample, MEM_inactive_anon, 132 * MIB);
+    mem_set(&sample, MEM_active_anon, 0);
+    mem_set(&sample, MEM_swap, MIB);
+    build();
+    assert_null(find(LEDGER_ANON, "huge pages"));
+}
+
+T(shared_memory_that_a_process_maps_is_no_program_text)
+{
+    set_up();
+    build();
+    assert_int_equal(find(LEDGER_CACHE, "program text")->bytes, 8 * MIB); // 18 mapped, 2 x 5 shared
+    procs[0].rss_shmem = 12 * MIB;                                        // one maps more than the shares of all say
+    build();
+    assert_int_equal(find(LEDGER_CACHE, "program text")->bytes, 6 * MIB);
+}
+
+T(each_estimate_of_the_kernels_parts_leaves_the_next_its_room)
+{
+    set_up();
+    mounts.m[0].inodes = 0;
+    procs[0].page_tables = 4 * MIB;
+    procs[1].page_tables = MIB - 8192;
+    build();
+    assert_int_equal(find(LEDGER_KERNEL, "page tables")->bytes, 5 * MIB - 8192);
+    assert_int_equal(find(LEDGER_KERNEL, "threads' stacks")->bytes, 8192);
+    assert_null(find(LEDGER_KERNEL, "other slab"));
+}
+
 CLAIMS(C(owners_that_cover_usage_leave_nothing_unexplained), C(what_no_owner_covers_is_shown_with_its_sign),
        C(a_file_system_that_can_not_be_measured_is_named_as_a_reason), C(it_balances_up_to_the_reserve_or_a_hundredth),
        C(at_lower_sight_the_counter_stands_and_processes_are_estimates),
@@ -482,4 +524,6 @@ CLAIMS(C(owners_that_cover_usage_leave_nothing_unexplained), C(what_no_owner_cov
        C(the_kernels_parts_are_exact_on_v2_and_estimates_on_v1), C(estimates_of_the_kernels_parts_never_exceed_it),
        C(inodes_of_file_systems_that_can_not_be_ours_are_not_pinned), C(tcp_buffers_of_v1_and_huge_pages_stand_beside_the_sum),
        C(ramfs_is_taken_out_of_the_page_cache), C(nothing_known_is_a_ledger_of_what_is_there),
-       C(gvisor_tells_no_anonymous_memory_of_a_process), C(more_processes_than_lines_are_summed_up))
+       C(gvisor_tells_no_anonymous_memory_of_a_process), C(more_processes_than_lines_are_summed_up),
+       C(a_difference_within_the_reserve_is_no_huge_page), C(with_swap_the_lists_say_nothing_of_huge_pages),
+       C(shared_memory_that_a_process_maps_is_no_program_text), C(each_estimate_of_the_kernels_parts_leaves_the_next_its_room))

@@ -130,7 +130,16 @@ T(hot_pages_are_a_share_of_the_mapped_text_until_a_stall_shows_them)
     assert_true(lo == 15 * MIB && hi == 15 * MIB);
 }
 
+T(one_weak_sign_is_none_where_refaults_are_known)
+{
+    struct stall s;
+    double t = 0;
+    stall_init(&s);
+    assert_int_equal(run(&s, &t, 30, 14 * MIB, 0, 450), 0); // at the limit, but nothing is read again
+    assert_false(s.saturated);
+}
+
 CLAIMS(C(a_refault_storm_at_the_limit_is_a_stall), C(one_second_of_refaults_is_none),
        C(page_cache_at_the_limit_is_none_however_much_is_read), C(a_storm_of_limit_events_is_a_stall_without_psi_or_refaults),
        C(it_ends_after_calm_and_not_before), C(without_a_limit_there_is_none), C(a_counter_that_was_reset_is_no_storm),
-       C(hot_pages_are_a_share_of_the_mapped_text_until_a_stall_shows_them))
+       C(hot_pages_are_a_share_of_the_mapped_text_until_a_stall_shows_them), C(one_weak_sign_is_none_where_refaults_are_known))

@@ -114,7 +114,64 @@ T(a_single_spike_is_taken_out_by_the_median)
         assert_true(y[i] <= 2);
 }
 
+T(a_bucket_remembers_its_extremes)
+{
+    struct trend_ring r;
+    struct trend_view v;
+    trend_ring_init(&r, 10, false);
+    (void)trend_ring_push(&r, 0, 5);
+    (void)trend_ring_push(&r, 1, 9);
+    (void)trend_ring_push(&r, 2, 1);
+    (void)trend_ring_push(&r, 3, 4);
+    trend_ring_view(&r, true, &v);
+    assert_int_equal(v.n, 1);
+    assert_true(v.min[0] == 1 && v.max[0] == 9);
+}
+
+T(buckets_are_completed_as_often_after_halving_as_they_are_wide)
+{
+    struct trend_ring r;
+    int completed = 0;
+    trend_ring_init(&r, 1, false);
+    for (int i = 0; i < 2 * TREND_BUCKETS; i++)
+        (void)trend_ring_push(&r, i, 0);
+    assert_true(r.width == 2);
+    for (int i = 2 * TREND_BUCKETS; i < 4 * TREND_BUCKETS; i++)
+        completed += trend_ring_push(&r, i, 0);
+    assert_true(r.width == 4);
+    assert_int_equal(completed, TREND_BUCKETS / 2); // of four each
+}
+
+// Deterministic noise, nearly normal: the sum of twelve uniform numbers.
+static double noise(uint32_t *state)
+{
+    double sum = -6;
+    for (int i = 0; i < 12; i++) {
+        *state = *state * 1664525 + 1013904223;
+        sum += *state / 4294967296.0;
+    }
+    return sum;
+}
+
+T(the_interval_holds_the_true_slope_19_times_of_20)
+{
+    uint32_t seed = 1;
+    int held = 0;
+    for (int n = 0; n < 1000; n++) {
+        double x[24], y[24];
+        struct trend_slope s;
+        for (int i = 0; i < 24; i++) {
+            x[i] = i;
+            y[i] = 0.5 * i + noise(&seed);
+        }
+        trend_slope(x, y, 24, &s);
+        held += s.lo <= 0.5 && s.hi >= 0.5;
+    }
+    assert_in_range(held, 930, 985);
+}
+
 CLAIMS(C(a_life_of_any_length_fits_and_keeps_its_sum), C(a_sliding_ring_keeps_the_latest_only),
        C(a_gap_longer_than_the_ring_leaves_what_came_after_it), C(what_is_no_number_or_goes_back_is_ignored),
        C(a_jump_over_all_scales_ends), C(a_slope_is_found_among_outliers), C(too_few_points_have_no_slope),
-       C(a_quantile_is_an_order_statistic), C(a_single_spike_is_taken_out_by_the_median))
+       C(a_quantile_is_an_order_statistic), C(a_single_spike_is_taken_out_by_the_median), C(a_bucket_remembers_its_extremes),
+       C(buckets_are_completed_as_often_after_halving_as_they_are_wide), C(the_interval_holds_the_true_slope_19_times_of_20))
