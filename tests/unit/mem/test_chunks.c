@@ -354,8 +354,8 @@ T(real_php_with_huge_blocks_and_cached_chunks_agrees_to_the_byte)
 
 T(a_heap_without_a_limit_among_others_means_none)
 {
-    put_heap(HEAP_A, 1, &layout_82, INT64_MAX);
-    put_heap(HEAP_A + 8 * UNIT, 1, &layout_82, 128 << 20);
+    put_heap(HEAP_A, 1, &layout_82, 128 << 20);
+    put_heap(HEAP_A + 8 * UNIT, 1, &layout_82, INT64_MAX);
     map(HEAP_A, HEAP_A + 9 * UNIT);
     assert_int_equal(look(), 0);
     assert_int_equal(found.heaps, 2);
