@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/human.h"
+#include "mem/judge_lines.h"
 #include "report/report.h"
 
 #define POINTS_MAX 240
@@ -17,12 +18,16 @@ struct point {
 static const enum ledger_category layer_category[LAYERS] = {LEDGER_KERNEL, LEDGER_ANON, LEDGER_SHARED, LEDGER_FILES,
                                                             LEDGER_CACHE};
 
-// What a sample says of each layer; parts that are not known are 0 and stay visible as the gap up to usage.
-static void read_point(const struct mem_sample *s, struct point *p)
+// What a sample says of each layer; parts that are not known are 0 and stay visible as the gap up to usage. Segments and files
+// are parted as the judge does it; *lines is zero before the first sample.
+static void read_point(const struct mem_sample *s, struct line_values *lines, struct point *p)
 {
     int64_t shmem = mem_get(s, MEM_shmem, 0), file = mem_get(s, MEM_file, shmem);
-    int64_t segments = mem_get(s, MEM_segments, 0);
+    struct mem_sample clean;
 
+    judge_lines_clean(s, &clean);
+    judge_lines_read(&clean, lines);
+    int64_t segments = lines->known[LINE_SHARED_MEMORY] ? (int64_t)lines->v[LINE_SHARED_MEMORY] : 0;
     if (segments > shmem)
         segments = shmem;
     *p = (struct point){.t = s->t};
@@ -39,11 +44,12 @@ static void read_point(const struct mem_sample *s, struct point *p)
 static size_t read_points(const struct report_input *in, struct point points[POINTS_MAX])
 {
     size_t n = 0, bucket = SIZE_MAX;
+    struct line_values lines = {0};
 
     for (size_t i = 0; i < in->n_rows; i++) {
         size_t at = in->n_rows <= POINTS_MAX ? i : i * POINTS_MAX / in->n_rows;
         struct point p;
-        read_point(&in->rows[i], &p);
+        read_point(&in->rows[i], &lines, &p);
         if (!isfinite(p.t))
             continue;
         if (at != bucket && n < POINTS_MAX)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/fdio.h"
 #include "base/human.h"
@@ -37,7 +38,9 @@ static void draw_facts(struct page *p, const struct report_input *in)
         draw_fact(p, "growth", text);
     }
     if (j && j->stall_known) {
-        snprintf(text, sizeof text, "%s – %s", human_seconds(j->stall_lo, a), human_seconds(j->stall_hi, b));
+        human_seconds(j->stall_lo, a);
+        human_seconds(j->stall_hi, b);
+        snprintf(text, sizeof text, "%s%s%s", strcmp(a, b) ? a : "about ", strcmp(a, b) ? " – " : "", b);
         draw_fact(p, "until it stalls", text);
     }
     page_html(p, "</dl>");

@@ -66,11 +66,43 @@ T(samples_that_know_little_make_a_picture_all_the_same)
     free(html);
 }
 
+T(what_no_mount_holds_is_drawn_as_shared_memory_where_segments_are_not_known)
+{
+    struct mem_sample rows[2] = {{.t = 0}, {.t = 2}};
+    struct report_input in = {.target = "docker", .rows = rows, .n_rows = 2};
+
+    for (int i = 0; i < 2; i++) {
+        mem_set(&rows[i], MEM_usage, 40 * MIB);
+        mem_set(&rows[i], MEM_shmem, 26 * MIB);
+        mem_set(&rows[i], MEM_mnt_used, 23 * MIB);
+    }
+    char *html = written(&in);
+    const char *shared = strstr(html, "Shared memory");
+    assert_non_null(shared);
+    const char *amount = strstr(shared, "3.00 MiB");
+    assert_true(amount && amount - shared < 40);
+    free(html);
+}
+
+T(the_time_to_the_stall_is_one_number_where_both_ends_read_alike)
+{
+    struct report_input in = sample_input();
+    struct judge_report judge = *in.judge;
+
+    judge.stall_lo = 240, judge.stall_hi = 241;
+    in.judge = &judge;
+    char *html = written(&in);
+    assert_non_null(strstr(html, "about 4 min"));
+    free(html);
+}
+
 T(a_write_that_fails_is_told)
 {
     struct report_input in = sample_input();
     assert_int_equal(report_write(-1, &in), -EBADF);
 }
 
-CLAIMS(C(a_report_has_every_panel_and_nothing_that_runs_or_loads), C(a_report_of_nothing_is_a_page_without_panels),
+CLAIMS(C(what_no_mount_holds_is_drawn_as_shared_memory_where_segments_are_not_known),
+       C(the_time_to_the_stall_is_one_number_where_both_ends_read_alike),
+       C(a_report_has_every_panel_and_nothing_that_runs_or_loads), C(a_report_of_nothing_is_a_page_without_panels),
        C(samples_that_know_little_make_a_picture_all_the_same), C(a_write_that_fails_is_told))
