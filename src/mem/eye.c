@@ -15,12 +15,13 @@
 #include <unistd.h>
 
 #define BUDGET_US 2000
-#define FDS_MAX 20000        // descriptors of one process that are looked at
-#define FULL_TRIES 4         // a full look is repeated while memory moves,
-#define FULL_FIRST_US 150000 // for smaps_rollup in the first one
-#define FULL_TRIES_US 80000  // and for so long
-#define FULL_SPLIT_US 60000  // for the heaps of processes in a full look: the first answer is due in 300 ms
-#define REFRESH_MAX 12       // segments whose size is looked at in every look
+#define FDS_MAX 20000            // descriptors of one process that are looked at
+#define FULL_TRIES 4             // a full look is repeated while memory moves,
+#define FULL_FIRST_US 150000     // for smaps_rollup in the first one
+#define FULL_TRIES_US 80000      // and for so long
+#define FULL_SEGMENTS_US 1000000 // what processes map and hold open can be made to take minutes
+#define FULL_SPLIT_US 60000      // for the heaps of processes in a full look: the first answer is due in 300 ms
+#define REFRESH_MAX 12           // segments whose size is looked at in every look
 #define SEGMENTS_EVERY_S 4.0
 #define ROLLUP_EVERY_S 30.0
 #define SHARE_US 500 // of a second, for each of the two on average
@@ -198,7 +199,8 @@ static void move_to_sentry(struct eye *e)
 // True when the round is over.
 static bool read_segments(struct eye *e, double t, int64_t budget_us, bool smaps)
 {
-    int64_t start = budget_us == INT64_MAX ? 0 : now_us(e);
+    bool full = budget_us == INT64_MAX;
+    int64_t start = now_us(e), most_us = full ? FULL_SEGMENTS_US : budget_us;
     int32_t n;
     const struct proc_info *p = proc_table_get(e->table, &n);
     if (e->segments_at < 0) {
@@ -208,8 +210,12 @@ static bool read_segments(struct eye *e, double t, int64_t budget_us, bool smaps
     while (e->segments_at < n) {
         look_into_process(e, e->segments_at, p[e->segments_at].pid, smaps);
         e->segments_at++;
-        if (budget_us != INT64_MAX && now_us(e) - start >= budget_us && e->segments_at < n)
+        if (e->segments_at == n || now_us(e) - start < most_us)
+            continue;
+        if (!full)
             return false;
+        e->segments.running_complete = false; // the rest of the processes is left out
+        break;
     }
     if (!e->gvisor && same_ipc_namespace(e))
         (void)segments_read_sysv(&e->segments, e->roots.proc, is_ours, e, e->scratch, sizeof e->scratch);

@@ -287,6 +287,31 @@ T(budgeted_looks_come_round_to_everything)
     assert_true(find(LEDGER_ANON, "test_mem_eye") == NULL || find(LEDGER_ANON, "test_mem_eye")->estimate);
 }
 
+static int64_t racing_us(void *arg)
+{
+    static int64_t us;
+    return us += 1000000;
+}
+
+T(a_full_look_at_processes_that_take_minutes_ends_and_says_so)
+{
+    NEED_OWN_TMPFS();
+    struct eye_options options = {.now_us = racing_us, .pid = child, .budget_us = 500};
+    struct eye_view view;
+    char text[64];
+    snprintf(text, sizeof text, "%d\n%d\n", getpid(), child);
+    fake_file("sys/g/cgroup.procs", text);
+    assert_int_equal(eye_look(eye, 1e9, EYE_FULL), 0);
+    eye_view(eye, &view);
+    assert_true(view.segments->complete);
+    eye = eye_close(eye);
+    assert_int_equal(eye_open(&roots, &where, &options, &eye), 0);
+    assert_int_equal(eye_look(eye, 1e9, EYE_FULL), 0);
+    eye_view(eye, &view);
+    assert_false(view.segments->complete);
+    assert_int_equal(view.nprocs, 2);
+}
+
 T(directories_and_files_are_named_on_request)
 {
     NEED_OWN_TMPFS();
@@ -348,5 +373,5 @@ T(an_eye_needs_a_clock_and_a_proc)
 CLAIMS_WITH_TMPFS(E(a_full_look_and_a_walk_make_a_ledger_that_balances), E(a_mount_that_only_another_process_sees_is_found),
                   E(memory_of_nobody_in_sight_stays_unexplained), E(at_lower_sight_the_ledger_balances_by_the_counters),
                   E(a_mount_that_comes_is_seen_at_the_next_look), E(budgeted_looks_come_round_to_everything),
-                  E(directories_and_files_are_named_on_request), E(a_container_without_processes_is_told),
-                  E(looking_allocates_nothing), C(an_eye_needs_a_clock_and_a_proc))
+                  E(a_full_look_at_processes_that_take_minutes_ends_and_says_so), E(directories_and_files_are_named_on_request),
+                  E(a_container_without_processes_is_told), E(looking_allocates_nothing), C(an_eye_needs_a_clock_and_a_proc))
