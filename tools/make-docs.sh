@@ -11,4 +11,6 @@ page() { # name, option of `help`, program
 page configuration.md --reference
 page metrics.md --metrics
 page messages.md --messages
-page memory-fields.md --fields "$(dirname "$plimsoll")/plimsoll-xray"
+xray=$(dirname "$plimsoll")/plimsoll-xray
+page memory-fields.md --fields "$xray"
+page signatures.md --signatures "$xray"

@@ -213,3 +213,54 @@ const char *fix_text(const struct fix *f, const struct advice_facts *facts, cons
     put_filled(&t, f->note, facts, path);
     return text;
 }
+
+static void print_fix(const struct fix *f, const char *app, const char *server)
+{
+    printf("* **%s**", f->title);
+    if (*app || *server)
+        printf(" (%s%s%s)", app, *app && *server ? ", " : "", server);
+    if (f->where[0])
+        printf(": %s", f->where);
+    printf("\n");
+    if (f->paste[0]) {
+        printf("\n      ");
+        for (const char *p = f->paste; *p; p++) {
+            putchar(*p);
+            if (*p == '\n' && p[1] != '\n')
+                printf("      ");
+        }
+        printf("\n\n");
+    }
+    if (f->note[0])
+        printf("%s  %s\n", f->paste[0] ? "" : "\n", f->note);
+}
+
+static const char *name_of_server(int server)
+{
+    return server == SERVER_UNKNOWN ? ""
+           : server == SERVER_OTHER ? "other servers"
+                                    : advice_server_name((enum advice_server)server);
+}
+
+void fix_print_reference(void)
+{
+    printf("# What is known to fill a container, and what to change\n\n"
+           "<!-- Printed by `plimsoll-xray help --signatures` from src/tbl/signatures.def and fixes.def: change those, then\n"
+           "`make docs`. -->\n\n"
+           "What [xray](xray.md) and [watch](watch.md) recognise, and their proposals in the order of recommendation. Words in\n"
+           "braces are filled in there: `{path}` is the directory found.\n");
+    for (unsigned id = SIG_NONE + 1; id < SIG_N; id++) {
+        const struct signature *s = signature_get((enum signature_id)id);
+        printf("\n## %s\n\n`%s`: %s.\n\n", s->what, s->name, s->cause);
+        for (size_t i = 0; i < N_ROWS; i++)
+            if (rows[i].id == id)
+                print_fix(&rows[i].fix, rows[i].app == APP_UNKNOWN ? "" : advice_app_name(rows[i].app),
+                          name_of_server(rows[i].server));
+    }
+    printf("\n# Where nothing of these explains the growth\n");
+    for (size_t i = 0; i < N_CAUSE_ROWS; i++) {
+        if (i == 0 || cause_rows[i].cause != cause_rows[i - 1].cause)
+            printf("\n## %s\n\n", mem_cause_name(cause_rows[i].cause));
+        print_fix(&cause_rows[i].fix, "", name_of_server(cause_rows[i].server));
+    }
+}

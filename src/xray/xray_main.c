@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "advice/fixes.h"
 #include "tune/tune.h"
 #include "watch/openmetrics.h"
 #include "watch/watch.h"
@@ -50,8 +51,8 @@ static int help(char *name)
 
     if (is_command(name))
         return run(2, asked);
-    if (!strcmp(name, "--fields")) {
-        openmetrics_print_fields();
+    if (!strcmp(name, "--fields") || !strcmp(name, "--signatures")) { // pages of docs/
+        (strcmp(name, "--fields") ? fix_print_reference : openmetrics_print_fields)();
         return fflush(stdout) ? 1 : 0;
     }
     fprintf(stderr, "plimsoll-xray help: there is no command '%.100s': xray, watch, tune\n", name);
