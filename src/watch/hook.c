@@ -124,7 +124,9 @@ static int on_start(struct courier *c, const struct notice *n)
         run(h->command, words, env, ends[0]);
     int bad = errno;
     close(ends[0]);
-    if (pid > 0 && write(ends[1], n->json, n->json_n) < 0) { // less than a pipe holds: never waits
+    // Less than a pipe holds; but a user with many pipes gets small ones, and nobody waits for the command to read.
+    (void)fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    if (pid > 0 && write(ends[1], n->json, n->json_n) < 0) {
     }
     close(ends[1]);
     if (pid < 0)
