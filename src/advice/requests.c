@@ -255,6 +255,11 @@ int requests_open(const struct requests_target *target, int proc_pid, struct req
     return 0;
 }
 
+enum requests_source requests_counted_by(const struct requests *r)
+{
+    return r->target.source;
+}
+
 static void hang_up(struct requests *r)
 {
     if (r->fd >= 0)

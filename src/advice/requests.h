@@ -46,6 +46,8 @@ struct requests;
 // isn't ours becomes "tcp". 0 or -ENOMEM.
 int requests_open(const struct requests_target *target, int proc_pid, struct requests **ret);
 struct requests *requests_close(struct requests *r); // NULL
+// By what it counts: TCP connections where the target is in another network.
+enum requests_source requests_counted_by(const struct requests *r);
 // Begins a question (one that is still under way is given up). 0 or -errno.
 int requests_start(struct requests *r);
 int requests_fd(const struct requests *r);       // for poll; -1: nothing to wait for

@@ -32,7 +32,7 @@ int counting_open(struct counting *c, const char *url, const struct server_conf 
         counting_close(c);
         return r;
     }
-    c->source = target.source;
+    c->source = requests_counted_by(c->requests);
     return 0;
 }
 

@@ -362,6 +362,24 @@ T(connections_of_the_network_stand_in_as_an_estimate)
     close(self);
 }
 
+T(a_port_of_another_network_is_not_asked_and_its_connections_are_counted_instead)
+{
+    struct requests_target t;
+
+    fake_file("ns/net", ""); // another inode than ours
+    fake_file("net/snmp", "Tcp: PassiveOpens\nTcp: 7\n");
+    int proc = open(fake_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(requests_parse("http://127.0.0.1:2019/metrics", &t), 0);
+    assert_int_equal(requests_open(&t, proc, &requests), 0);
+    assert_int_equal(requests_counted_by(requests), REQUESTS_TCP);
+    assert_int_equal(ask(), 0);
+    assert_int_equal(answer.total, 7);
+    requests = requests_close(requests);
+    assert_int_equal(requests_open(&t, -1, &requests), 0);
+    assert_int_equal(requests_counted_by(requests), REQUESTS_CADDY);
+    close(proc);
+}
+
 static int parse(const char *url, struct requests_target *t)
 {
     memset(t, 0x55, sizeof *t);
@@ -445,4 +463,5 @@ CLAIMS(R(caddys_busiest_handler_of_each_server_counts), R(plimsolls_metrics_are_
        R(peer_that_hangs_up_is_an_error), R(step_by_step_nothing_waits), R(nobody_there_is_told),
        R(fastcgi_is_read_across_frames_with_padding), R(fastcgi_that_is_none_or_cut_off_is_an_error),
        R(real_php_fpm_counts_what_it_was_asked), R(connections_of_the_network_stand_in_as_an_estimate),
+       R(a_port_of_another_network_is_not_asked_and_its_connections_are_counted_instead),
        R(urls_tell_the_source_and_names_are_refused), R(configuration_tells_where_to_ask))
