@@ -21,6 +21,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/utf8.h"
 #include "conf/conf.h"
 #include "edge/req.h"
 #include "ipc/board.h"
@@ -109,23 +110,6 @@ static char *put_combined(char *p, struct str s, bool no_space)
         *p++ = hex[c & 15];
     }
     return p;
-}
-
-// Length of the UTF-8 sequence at s (2 to 4), 0 if it is none (RFC 3629: no overlong forms, no surrogates).
-static size_t utf8_length(const char *s, size_t n)
-{
-    const unsigned char *b = (const unsigned char *)s;
-    size_t want = b[0] >= 0xc2 && b[0] <= 0xdf ? 2 : (b[0] & 0xf0) == 0xe0 ? 3 : b[0] >= 0xf0 && b[0] <= 0xf4 ? 4 : 0;
-
-    if (!want || n < want)
-        return 0;
-    for (size_t i = 1; i < want; i++)
-        if ((b[i] & 0xc0) != 0x80)
-            return 0;
-    if ((b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xed && b[1] > 0x9f) || (b[0] == 0xf0 && b[1] < 0x90) ||
-        (b[0] == 0xf4 && b[1] > 0x8f))
-        return 0;
-    return want;
 }
 
 // Always valid JSON in valid UTF-8: a byte that is part of no character becomes the character of its number, \u00XX.

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 #define ELF_ITEMS 128        // program and section headers looked at
 #define NOTE_MAX 4096        // bytes of a note segment looked at
@@ -28,22 +29,6 @@ const char *sight_name(enum sight sight)
 {
     static const char *const names[] = {"full", "docker", "none"};
     return (unsigned)sight <= SIGHT_NONE ? names[sight] : names[SIGHT_NONE];
-}
-
-// Length of the UTF-8 sequence at p of n bytes; 0: none.
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    size_t need = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : (*p & 0xf0) == 0xe0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
-
-    if (!need || need > n)
-        return 0;
-    for (size_t i = 1; i < need; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return need;
 }
 
 void proc_roles_clean(const char *text, size_t n, char *ret, size_t size)

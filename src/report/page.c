@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/human.h"
+#include "base/utf8.h"
 
 void page_html(struct page *p, const char *fmt, ...)
 {
@@ -19,27 +20,10 @@ void page_html(struct page *p, const char *fmt, ...)
         buf_add(&p->html, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 
-// Length of the UTF-8 sequence at s, 0 if it is none (or overlong, a surrogate, beyond U+10FFFF).
-static size_t utf8_length(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-        (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 void page_text(struct page *p, const char *text)
 {
     for (const unsigned char *s = (const unsigned char *)(text ? text : ""); *s;) {
-        size_t n = utf8_length(s);
+        size_t n = utf8_length(s, 4);
         if (n == 0 || (n == 1 && ((*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f))) {
             buf_add(&p->html, "\xef\xbf\xbd", 3); // U+FFFD
             s++;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 void fixed_init(struct fixed *f, char *p, size_t cap)
 {
     *f = (struct fixed){.p = p, .cap = cap};
@@ -30,25 +32,6 @@ void fixed_add(struct fixed *f, const char *fmt, ...)
     f->n += (size_t)n;
 }
 
-// The length of the UTF-8 sequence at s; 0: it is none.
-static size_t sequence(const unsigned char *s)
-{
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = s[0] < 0x80                   ? 1
-               : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-               : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-               : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-                                             : 0;
-    unsigned code = n > 1 ? s[0] & (0x7fu >> n) : s[0];
-
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (s[i] & 0x3f);
-    }
-    return n > 1 && (code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) ? 0 : n;
-}
-
 static void add_bytes(struct fixed *f, const char *p, size_t n)
 {
     if (f->cut || n >= f->cap - f->n) {
@@ -66,7 +49,7 @@ static void add_clean(struct fixed *f, const char *text, bool json)
     char code[8];
 
     while (*s) {
-        size_t n = sequence(s);
+        size_t n = utf8_length(s, 4);
         if (n == 0) {
             add_bytes(f, "\xef\xbf\xbd", 3);
             s++;

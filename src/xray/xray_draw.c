@@ -10,6 +10,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 #define PAGE_COLUMNS 100
 #define PAGE_COLUMNS_MIN 80
 
@@ -49,26 +51,6 @@ int screen_rows(int fd)
     return ioctl(fd, TIOCGWINSZ, &w) == 0 ? w.ws_row : 0;
 }
 
-// Length of the UTF-8 sequence at p (1 to 4), 0 where it is none. Overlong forms and surrogates are none.
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    size_t length = p[0] < 0x80                   ? 1
-                    : p[0] >= 0xC2 && p[0] < 0xE0 ? 2
-                    : (p[0] & 0xF0) == 0xE0       ? 3
-                    : p[0] >= 0xF0 && p[0] < 0xF5 ? 4
-                                                  : 0;
-
-    if (length == 0 || length > n)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] >= 0xA0) || (p[0] == 0xF0 && p[1] < 0x90) ||
-        (p[0] == 0xF4 && p[1] >= 0x90))
-        return 0;
-    return length;
-}
-
 // A control character, C1 (U+0080 to U+009F) included: some terminals obey those too. So are the marks that turn the direction
 // of writing (U+202A to U+202E, U+2066 to U+2069): a name could pose as another.
 static bool is_control(const unsigned char *p, size_t length)
@@ -92,7 +74,7 @@ int draw_width(const char *text, size_t n)
             i++;
             continue;
         }
-        size_t length = utf8_length((const unsigned char *)text + i, n - i);
+        size_t length = utf8_length(text + i, n - i);
         columns++;
         i += length ? length : 1;
     }
@@ -134,7 +116,7 @@ void draw(struct buf *b, const struct screen *s, enum ink ink, const char *fmt, 
     } else {
         size_t n = strlen(text);
         for (size_t i = 0; i < n;) {
-            size_t length = utf8_length((const unsigned char *)text + i, n - i);
+            size_t length = utf8_length(text + i, n - i);
             if (length > 1)
                 add_text(b, ascii_of(text + i));
             else
@@ -152,7 +134,7 @@ static size_t make_harmless(const struct screen *s, const char *text, size_t n, 
     size_t at = 0;
 
     for (size_t i = 0; i < n && at + 4 < size;) {
-        size_t length = utf8_length((const unsigned char *)text + i, n - i);
+        size_t length = utf8_length(text + i, n - i);
         if (length == 0 || is_control((const unsigned char *)text + i, length)) {
             out[at++] = '?';
             i += length ? length : 1;
@@ -180,7 +162,7 @@ static size_t bytes_of_columns(const char *text, size_t n, int columns)
     size_t i = 0;
 
     while (i < n && columns > 0) {
-        size_t length = utf8_length((const unsigned char *)text + i, n - i);
+        size_t length = utf8_length(text + i, n - i);
         i += length ? length : 1;
         columns--;
     }
@@ -334,7 +316,7 @@ char *clean_utf8(char *dst, size_t size, const char *text)
     size_t n = strlen(text), at = 0;
 
     for (size_t i = 0; i < n;) {
-        size_t length = utf8_length((const unsigned char *)text + i, n - i);
+        size_t length = utf8_length(text + i, n - i);
         bool bad = length == 0 || is_control((const unsigned char *)text + i, length);
         size_t out = bad ? 3 : length;
         if (at + out + 1 > size)
