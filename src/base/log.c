@@ -42,6 +42,11 @@ void log_dont_wait(void)
     dont_wait = true;
 }
 
+unsigned log_dropped(void)
+{
+    return dropped;
+}
+
 void log_set_level(enum log_level max)
 {
     max_level = max;

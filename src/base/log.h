@@ -16,6 +16,7 @@ int log_fd(void);
 // From now on a line that a pipe, socket or terminal has no room for is dropped; lines dropped, or refused by a full disk, are
 // counted before the next that is written.
 void log_dont_wait(void);
+unsigned log_dropped(void); // lines lost since one was written last; 0: the last one got through
 // Lines above this level are dropped; NOTICE to begin with.
 void log_set_level(enum log_level max);
 enum log_level log_get_level(void);

@@ -128,7 +128,7 @@ static void on_event(struct watcher *w, const struct judge_event *e, bool gone)
     if (e->kind == JUDGE_RAISED) {
         log_warning("alarm: %s: %s%s%s", mem_verdict_name(e->verdict), notice.text, *notice.change ? " Change: " : "",
                     notice.change);
-        *alarm = (struct state_alarm){.stands = true, .since = e->t};
+        *alarm = (struct state_alarm){.stands = true, .since = e->t, .unsaid = log_dropped() > 0};
         memcpy(alarm->text, notice.text, sizeof alarm->text);
         memcpy(w->state.text, notice.text, sizeof w->state.text);
         w->health.raised++;
@@ -151,6 +151,18 @@ void watch__on_events(struct watcher *w, const struct judge_event *events, unsig
             on_event(w, &events[i], false);
     if (w->state.dir >= 0)
         (void)state_write(&w->state, &w->lookout, &w->report, w->lookout.t, STATE_GOES_ON);
+}
+
+// In the worst of a stall the log may take nothing: what stands is said as soon as it does.
+void watch__repeat_alarms(struct watcher *w)
+{
+    for (int v = 0; v < VERDICT_N; v++) {
+        struct state_alarm *alarm = &w->state.alarm[v];
+        if (!alarm->stands || !alarm->unsaid)
+            continue;
+        log_warning("alarm: %s: %s", mem_verdict_name((enum mem_verdict)v), alarm->text);
+        alarm->unsaid = log_dropped() > 0;
+    }
 }
 
 // After a history was restored: what the judge says now and what was said before may differ by what happened in between.

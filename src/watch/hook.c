@@ -50,10 +50,13 @@ static char **make_env(const struct notice *n)
 
     set_env(own, &n_own, "PLIMSOLL_EVENT", "%s", n->raised ? "raised" : "cleared");
     set_env(own, &n_own, "PLIMSOLL_VERDICT", "%s", mem_verdict_name(n->verdict));
-    set_env(own, &n_own, "PLIMSOLL_CAUSE", "%s", n->cause == CAUSE_NONE ? "" : mem_cause_name(n->cause));
+    if (n->cause != CAUSE_NONE)
+        set_env(own, &n_own, "PLIMSOLL_CAUSE", "%s", mem_cause_name(n->cause));
     set_env(own, &n_own, "PLIMSOLL_TEXT", "%s", n->text);
-    set_env(own, &n_own, "PLIMSOLL_PLACE", "%s", n->place);
-    set_env(own, &n_own, "PLIMSOLL_CHANGE", "%s", n->change);
+    if (*n->place)
+        set_env(own, &n_own, "PLIMSOLL_PLACE", "%s", n->place);
+    if (*n->change)
+        set_env(own, &n_own, "PLIMSOLL_CHANGE", "%s", n->change);
     if (n->usage >= 0)
         set_env(own, &n_own, "PLIMSOLL_USAGE_BYTES", "%" PRId64, n->usage);
     if (n->limit >= 0 && n->limit != MEM_UNLIMITED)

@@ -23,6 +23,7 @@
 // An alarm that stands, so that a watch started again neither repeats nor forgets it.
 struct state_alarm {
     bool stands;
+    bool unsaid; // the log has not taken it yet
     double since;
     char text[FINDING_TEXT];
 };

@@ -233,6 +233,7 @@ static void look(struct watcher *w)
         return;
     }
     w->health.looks++;
+    watch__repeat_alarms(w);
     watch__on_events(w, events, n);
     if (first)
         watch__settle_alarms(w);

@@ -38,6 +38,7 @@ struct watcher {
 double watch__t(const struct watcher *w); // now, as t
 // Alarms: what the judge's events and restored alarms lead to.
 void watch__on_events(struct watcher *w, const struct judge_event *events, unsigned n);
+void watch__repeat_alarms(struct watcher *w);
 void watch__settle_alarms(struct watcher *w);
 void watch__end_alarms(struct watcher *w); // the life they were of is over
 void watch__rehearse(struct watcher *w);

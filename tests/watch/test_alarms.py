@@ -172,3 +172,32 @@ def test_children_are_reaped(box, watch, tmp_path):
     until(lambda: (tmp_path / "ran").exists(), 60, w.log)
     children = f"/proc/{w.pid}/task/{w.pid}/children"
     until(lambda: not open(children).read().strip(), 20, "no child left")
+
+
+def test_an_alarm_that_the_log_did_not_take_is_said_when_it_does(box, watch, tmp_path):
+    b, fifo, told = box(), tmp_path / "log", tmp_path / "told"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    seen = b""
+
+    def log():
+        nonlocal seen
+        try:
+            seen += os.read(reader, 1 << 20)
+        except BlockingIOError:
+            pass
+        return seen.decode(errors="replace")
+
+    watch(b, "--log", fifo, "--exec", f"cat >> {told}")
+    until(lambda: "watching" in log(), 30, "the start in the log")
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    b.set(GROWS)
+    until(told.exists, 60, "the alarm at the command")
+    assert "alarm" not in seen.decode()
+    until(lambda: "alarm: growing" in log(), 30, "the alarm in the log that has room again")
+    assert "lines before this one are lost" in log()
+    os.close(reader)
+    os.close(writer)
