@@ -52,11 +52,6 @@ void log_set_level(enum log_level max)
     max_level = max;
 }
 
-enum log_level log_get_level(void)
-{
-    return max_level;
-}
-
 // Copies text with control bytes made visible; returns how many bytes were written to dst.
 static size_t copy_visible(char *dst, size_t room, const char *src, size_t n)
 {

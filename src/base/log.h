@@ -19,7 +19,6 @@ void log_dont_wait(void);
 unsigned log_dropped(void); // lines lost since one was written last; 0: the last one got through
 // Lines above this level are dropped; NOTICE to begin with.
 void log_set_level(enum log_level max);
-enum log_level log_get_level(void);
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -4,12 +4,11 @@
 
 #include <math.h>
 
+#include "mem/prices.h"
+
 #define ABSURD (INT64_C(1) << 53) // bytes, counts: nothing real is larger, and sums of these stay exact
-#define INODE_BYTES 950           // kernel memory of an empty tmpfs file, measured
-#define THREAD_BYTES (16 << 10)   // a kernel stack
 #define TMPFS_SLACK (4 << 20)     // statvfs and memory.stat are read at different instants
 #define CAUSE_SHARE 0.35          // of the whole's rise, at least, to be named its cause
-#define DELETED_SHARE 0.5         // of the files' rise
 
 void judge_lines_clean(const struct mem_sample *s, struct mem_sample *ret)
 {
@@ -49,9 +48,9 @@ static double explained_kernel(const struct mem_sample *s)
     double sum = or0(get(s, MEM_kernel_stack)) + or0(get(s, MEM_pagetables)) + or0(get(s, MEM_percpu)) +
                  or0(get(s, MEM_slab_unreclaimable)) + or0(get(s, MEM_vmalloc));
     if (!mem_known(s, MEM_kernel_stack))
-        sum += or0(get(s, MEM_nthreads)) * THREAD_BYTES;
+        sum += or0(get(s, MEM_nthreads)) * MEM_STACK_BYTES;
     if (mount_is_tmpfs(s))
-        sum += or0(get(s, MEM_mnt_inodes)) * INODE_BYTES;
+        sum += or0(get(s, MEM_mnt_inodes)) * MEM_INODE_BYTES;
     if (isnan(counted) || counted < sum)
         counted = sum;
     return isnan(kernel) || counted < kernel ? counted : kernel;
