@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import re
 import threading
 
 import pytest
@@ -91,6 +92,7 @@ def test_an_alarm_is_raised_and_cleared_in_log_command_and_webhook(box, watch, h
     for line in ("PLIMSOLL_EVENT=raised", "PLIMSOLL_EVENT=cleared", "PLIMSOLL_VERDICT=growing", "PLIMSOLL_CAUSE=tmpfs",
                  f"PLIMSOLL_LIMIT_BYTES={256 * MIB}"):
         assert line + "\n" in env
+    assert not re.search(r"^PLIMSOLL_\w+=$", env, re.M), env  # what isn't known is missing
 
 
 def read_json(path):
