@@ -30,7 +30,8 @@ if ASAN:
     _together = pathlib.Path(tempfile.mkdtemp(prefix="plimsoll-e2e-bin-"))
     _together.chmod(0o755)
     atexit.register(shutil.rmtree, _together, True)
-    shutil.copy(BINARY, _together / "plimsoll")
+    for name in ("plimsoll", "plimsoll-xray"):
+        shutil.copy(BINARY.parent / name, _together / name)
     shutil.copy(os.environ.get("PLIMSOLL_PHP", REPO / "build" / "plimsoll-php"), _together / "plimsoll-php")
     BINARY = _together / "plimsoll"
 SLOW = 4 if ASAN else 1
