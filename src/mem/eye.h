@@ -26,7 +26,7 @@ struct eye_options {
     int64_t (*now_us)(void *arg); // a monotonic clock, for budgets; required
     void *clock_arg;
     int64_t epoch_s;   // unix time at t = 0 (0 where t is unix time): for the ages of files
-    int64_t budget_us; // smaps_rollup and walking together in one EYE_BUDGETED look; 0: 2000
+    int64_t budget_us; // smaps_rollup and walking together in one EYE_BUDGETED look; 0: 1700
 };
 
 enum eye_depth {
