@@ -5,7 +5,8 @@ import pathlib
 
 from rigs import box, cachesite, incident, tool, uml
 
-REPO = pathlib.Path(__file__).resolve().parents[2]
+# The machine has a /tmp of its own: what it runs is copied to where it is seen, wherever this tree lies.
+FILES = {"plimsoll-xray": tool.BINARY, "tests": pathlib.Path(__file__).resolve().parents[1]}
 
 
 def incident_v1():
@@ -14,8 +15,8 @@ def incident_v1():
 
 def incident_v2():
     """The same script inside a machine whose kernel has cgroup v2 only."""
-    with uml.Machine(f"PLIMSOLL_XRAY=$RIG_FOLDER/plimsoll-xray /usr/bin/python3 {REPO}/tests/rigs/incident.py --limit 160 --rate 40 "
-                     "--seconds 85 --out $RIG_FOLDER/seen.json", files={"plimsoll-xray": tool.BINARY}) as machine:
+    with uml.Machine("PLIMSOLL_XRAY=$RIG_FOLDER/plimsoll-xray /usr/bin/python3 $RIG_FOLDER/tests/rigs/incident.py "
+                     "--limit 160 --rate 40 --seconds 85 --out $RIG_FOLDER/seen.json", files=FILES) as machine:
         machine.wait(r"^uml ready", 30)
         machine.wait(r"^uml done", 110)
         out = machine.folder / "seen.json"
@@ -26,8 +27,8 @@ def incident_v2():
 
 def places_v2():
     """What test_places.py claims, on cgroup v2."""
-    with uml.Machine(f"cp -r {REPO}/tests . && cd tests && PLIMSOLL_XRAY=$RIG_FOLDER/plimsoll-xray PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "
-                     "-m pytest -q --color=no -p no:cacheprovider --tb=short -r fEs live/test_places.py", files={"plimsoll-xray": tool.BINARY}) as machine:
+    with uml.Machine("cd tests && PLIMSOLL_XRAY=$RIG_FOLDER/plimsoll-xray PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "
+                     "-m pytest -q --color=no -p no:cacheprovider --tb=short -r fEs live/test_places.py", files=FILES) as machine:
         machine.wait(r"^uml done", 100)
         return machine.out.text()
 

@@ -43,7 +43,10 @@ class Machine:
         self.folder.chmod(0o755)
         (self.folder / "script.sh").write_text(f"cd {self.folder}\nexport RIG_FOLDER={self.folder}\n{script}\n")
         for name, file in (files or {}).items():  # what lies in /tmp is not visible inside
-            shutil.copy(file, self.folder / name)
+            if pathlib.Path(file).is_dir():
+                shutil.copytree(file, self.folder / name, symlinks=True)
+            else:
+                shutil.copy(file, self.folder / name)
         command = ["linux.uml", f"mem={memory}", "root=/dev/root", "rootfstype=hostfs", "rw", "init=/bin/sh",
                    "cgroup_no_v1=all", "con=null", "con0=null,fd:1", "quiet", "panic=-1", f"uml_dir={self.folder}/", "umid=uml",
                    f"RIG_SCRIPT={self.folder / 'script.sh'}", "--", str(HERE / "uml_init.sh")]
