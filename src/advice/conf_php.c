@@ -63,7 +63,8 @@ static bool size_of(struct str value, int64_t *ret)
 
     if (value.n >= sizeof text)
         return false;
-    memcpy(text, value.p, value.n);
+    if (value.n > 0) // an empty value has no place
+        memcpy(text, value.p, value.n);
     text[value.n] = '\0';
     return server_conf_php_size(text, ret);
 }
