@@ -135,8 +135,7 @@ static void read_go(const struct conf_view *v, struct server_conf *c)
     c->gomemlimit_asked = v->environ != NULL;
     if (!value.p || value.n >= sizeof text)
         return;
-    if (value.n > 0)
-        memcpy(text, value.p, value.n);
+    memcpy(text, value.p, value.n);
     text[value.n] = '\0';
     if (server_conf_go_size(text, &bytes))
         conf_set(&c->gomemlimit, bytes, "GOMEMLIMIT in its environment", 0);
