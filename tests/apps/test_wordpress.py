@@ -46,6 +46,8 @@ MASKS = [
     Mask("now", r'"(?:publishDate|initialServerDate)":"(20[^"]+)"'),
     Mask("now", r'name="pagegen_timestamp" value="([^"]+)"'), Mask("now", r"Universal time is <code>([^<]+)<"),
     Mask("now", r"<dateCreated>([^<]+)<"),
+    # Seconds until the next turn of a cron that nothing calls here, or since it was due.
+    Mask("now", r"Automatic update ((?:scheduled in|overdue by) [^<]+)<"),
     Mask("uuid", r'"changeset":\{"uuid":"([0-9a-f-]{36})"'),
     # antispambot() encodes letters by lot.
     Mask("address", r'mailto:((?:&#\d+;|[\w.@-])+)">((?:&#\d+;|[\w.@-])+)</a>'),
