@@ -80,6 +80,9 @@ void eye_ledger(struct eye *eye, struct ledger *ret);
 // The directories worth naming, biggest or fastest growing first: disjoint, each with at least a tenth of the whole. Returns
 // their number. Opens directories to find out their names.
 int eye_dirs(struct eye *eye, enum scan_by by, int max, struct eye_dir *ret);
+// Makes one directory, `place` itself, of those among the n that are at or below it (a store's parts), in the order of `by`. A
+// place that is "", "/" or no path leaves them as they are. Returns how many there are then.
+int eye_dirs_merge(struct eye_dir *dirs, int n, const char *place, enum scan_by by);
 
 // The biggest or youngest files below a directory, names read now. Returns their number or -errno.
 int eye_files(struct eye *eye, uint32_t dir, enum scan_by by, int max, struct scan_file *ret);

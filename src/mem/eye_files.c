@@ -221,6 +221,51 @@ int eye_dirs(struct eye *e, enum scan_by by, int max, struct eye_dir *ret)
     return found;
 }
 
+static bool comes_before(const struct eye_dir *a, const struct eye_dir *b, enum scan_by by)
+{
+    return by == SCAN_BY_GROWTH ? a->growth_per_min > b->growth_per_min : a->bytes > b->bytes;
+}
+
+static void add_to(struct eye_dir *whole, const struct eye_dir *part)
+{
+    whole->bytes += part->bytes;
+    whole->files += part->files;
+    if (part->growth_per_min == INT64_MIN)
+        return;
+    bool known = whole->growth_per_min != INT64_MIN;
+    whole->growth_per_min = (known ? whole->growth_per_min : 0) + part->growth_per_min;
+    whole->files_per_min = (known ? whole->files_per_min : 0) + part->files_per_min;
+}
+
+int eye_dirs_merge(struct eye_dir *dirs, int n, const char *place, enum scan_by by)
+{
+    size_t length = strlen(place);
+    int kept = 0, whole = -1;
+
+    if (place[0] != '/' || length < 2 || length >= sizeof dirs->path)
+        return n;
+    for (int i = 0; i < n; i++) {
+        bool below = !strncmp(dirs[i].path, place, length) && (dirs[i].path[length] == '/' || !dirs[i].path[length]);
+        if (below && whole >= 0) {
+            add_to(&dirs[whole], &dirs[i]);
+            continue;
+        }
+        if (kept != i)
+            dirs[kept] = dirs[i];
+        if (below) {
+            whole = kept;
+            memcpy(dirs[kept].path, place, length + 1);
+        }
+        kept++;
+    }
+    for (; whole > 0 && comes_before(&dirs[whole], &dirs[whole - 1], by); whole--) {
+        struct eye_dir before = dirs[whole - 1];
+        dirs[whole - 1] = dirs[whole];
+        dirs[whole] = before;
+    }
+    return kept;
+}
+
 int eye_files(struct eye *e, uint32_t dir, enum scan_by by, int max, struct scan_file *ret)
 {
     int n = scan_files(e->scan, dir, by, e->sample.t + (double)e->options.epoch_s, FILES_ENTRIES_MAX, max, ret);

@@ -50,7 +50,7 @@ static void make_finding(struct watcher *w, bool stall, struct finding *ret)
         .facts = &w->facts,
         .requests_estimated = l->counting.source == REQUESTS_TCP,
         .root_fd = stall ? -1 : l->roots.root, // no directory is read that may have to come from a disk
-        .earlier = &w->recognised,
+        .earlier = &l->recognised,
     };
     finding_make(&in, ret);
 }
@@ -73,7 +73,7 @@ void watch__recognise(struct watcher *w)
     const struct mount *m =
         l->see.mounts && most->mount >= 0 && most->mount < l->see.mounts->n ? &l->see.mounts->m[most->mount] : NULL;
     if (signature_find_directory(l->roots.root, m ? m->path : "/", most->path, &hit))
-        w->recognised = hit;
+        l->recognised = hit;
 }
 
 static void send_notice(struct watcher *w, const struct notice *n)
@@ -96,8 +96,9 @@ static void make_notice(struct watcher *w, const struct judge_event *e, bool gon
     if (raised) {
         make_finding(w, e->verdict == VERDICT_SATURATED, &finding);
         if (signature_get(finding.signature)->kind == SIGNATURE_DIRECTORY) {
-            w->recognised = (struct signature_hit){.id = finding.signature, .app = finding.app};
-            memcpy(w->recognised.path, finding.place, sizeof w->recognised.path);
+            struct signature_hit *hit = &w->lookout.recognised;
+            *hit = (struct signature_hit){.id = finding.signature, .app = finding.app};
+            memcpy(hit->path, finding.place, sizeof hit->path);
         }
         // The judge's verdict on all there was may be another than this alarm's.
         finding.verdict = e->verdict;

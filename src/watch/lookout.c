@@ -117,6 +117,7 @@ int lookout_find(struct lookout *l, double now, char *why, size_t why_n)
     l->oom_before = mem_get(&sample, MEM_oom_kill, -1);
     l->looks = 0;
     l->n_dirs = 0;
+    l->recognised.id = SIG_NONE;
     judge_init(l->judge);
     history_init(&l->history);
     l->said.n = 0;
@@ -176,9 +177,12 @@ void lookout_conf(struct lookout *l)
 
 void lookout_dirs(struct lookout *l)
 {
-    int n = eye_dirs(l->eye, SCAN_BY_GROWTH, LOOKOUT_DIRS, l->dirs);
+    enum scan_by by = SCAN_BY_GROWTH;
+    int n = eye_dirs(l->eye, by, LOOKOUT_DIRS, l->dirs);
 
     if (n <= 0)
-        n = eye_dirs(l->eye, SCAN_BY_BYTES, LOOKOUT_DIRS, l->dirs);
+        n = eye_dirs(l->eye, by = SCAN_BY_BYTES, LOOKOUT_DIRS, l->dirs);
     l->n_dirs = n > 0 ? n : 0;
+    if (l->recognised.id != SIG_NONE)
+        l->n_dirs = eye_dirs_merge(l->dirs, l->n_dirs, l->recognised.path, by);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "advice/server_conf.h"
+#include "advice/signatures.h"
 #include "mem/eye.h"
 #include "mem/judge.h"
 #include "mem/ledger.h"
@@ -38,6 +39,7 @@ struct lookout {
     struct judge *judge;
     struct history history;
     struct judgement said;
+    struct signature_hit recognised; // what the directory that grows belongs to, looked up while there was no stall
     struct eye_dir dirs[LOOKOUT_DIRS]; // lookout_dirs()
     int n_dirs;
 };
@@ -57,5 +59,6 @@ int lookout_look(struct lookout *l, double t, struct judge_event *ret_events, un
 void lookout_restore(struct lookout *l, const struct mem_sample *s);
 // Reads the running server's configuration into l->conf: opens files, so not in a stall.
 void lookout_conf(struct lookout *l);
-// Brings l->dirs up to date: the directories that grow the fastest, else the biggest. Opens directories.
+// Brings l->dirs up to date: the directories that grow the fastest, else the biggest; those of what was recognised are one.
+// Opens directories.
 void lookout_dirs(struct lookout *l);

@@ -87,22 +87,20 @@ static int open_log(struct watcher *w)
 
 static void save(struct watcher *w, enum state_end how)
 {
-    if (w->state.dir < 0 || w->lookout.looks == 0)
+    if (!w->lookout.eye || w->lookout.looks == 0)
         return;
     judge_report(w->lookout.judge, &w->report);
-    (void)state_write(&w->state, &w->lookout, &w->report, w->lookout.t, how);
+    if (how != STATE_GONE && w->report.verdict != VERDICT_SATURATED)
+        watch__recognise(w); // also for the alarm of a stall
+    if (w->state.dir >= 0)
+        (void)state_write(&w->state, &w->lookout, &w->report, w->lookout.t, how);
 }
 
 static void on_save(struct timer *t)
 {
     struct watcher *w = container_of(t, struct watcher, save);
 
-    if (w->lookout.eye) {
-        save(w, STATE_GOES_ON);
-        judge_report(w->lookout.judge, &w->report);
-        if (w->report.verdict != VERDICT_SATURATED)
-            watch__recognise(w);
-    }
+    save(w, STATE_GOES_ON);
     if (w->lookout.eye && w->local.fd < 0) // the watch that had its name may have ended
         watch__serve_local(w);
     timer_set(t, on_save, STATE_EVERY_S * 1000);
@@ -141,7 +139,6 @@ static void begin_life(struct watcher *w)
                l->limit.bytes == MEM_UNLIMITED ? "not known" : human_bytes(l->limit.bytes, limit), from[l->limit.from],
                w->args.interval_s);
     lookout_conf(l);
-    w->recognised.id = SIG_NONE;
     int r = counting_open(&l->counting, w->args.requests, &l->conf, l->roots.proc, l->where.pid, l->roots.root);
     if (r < 0)
         log_warning("requests can't be counted: %s", strerror(-r));

@@ -18,7 +18,6 @@ struct watcher {
     struct lookout lookout;
     struct judge_report report;
     struct advice_facts facts;
-    struct signature_hit recognised; // what the directory that grows belongs to, looked up while there was no stall
     struct recorder recorder;
     struct state state;
     struct memlock memlock;

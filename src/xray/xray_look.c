@@ -430,35 +430,6 @@ static void fill_directories(struct xray_look *l)
     snprintf(v->files_dir, sizeof v->files_dir, "%.*s", (int)sizeof v->files_dir - 1, d->path);
 }
 
-// The directories of one store are one line: `place` with all that is below it.
-static int merge_below(struct eye_dir *dirs, int n, const char *place)
-{
-    size_t length = strlen(place);
-    int kept = 0, whole = -1;
-
-    if (place[0] != '/' || length < 2 || length >= sizeof dirs->path)
-        return n;
-    for (int i = 0; i < n; i++) {
-        bool below = !strncmp(dirs[i].path, place, length) && (dirs[i].path[length] == '/' || !dirs[i].path[length]);
-        if (below && whole >= 0) {
-            dirs[whole].bytes += dirs[i].bytes;
-            dirs[whole].files += dirs[i].files;
-            if (dirs[i].growth_per_min != INT64_MIN)
-                dirs[whole].growth_per_min =
-                    (dirs[whole].growth_per_min == INT64_MIN ? 0 : dirs[whole].growth_per_min) + dirs[i].growth_per_min;
-            continue;
-        }
-        if (kept != i)
-            dirs[kept] = dirs[i];
-        if (below) {
-            whole = kept;
-            memcpy(dirs[kept].path, place, length + 1);
-        }
-        kept++;
-    }
-    return kept;
-}
-
 static void fill_finding(struct xray_look *l)
 {
     struct xray_view *v = &l->view;
@@ -481,8 +452,9 @@ static void fill_finding(struct xray_look *l)
                                .requests_estimated = v->requests_known && v->requests.estimate,
                                .root_fd = l->roots.root};
     finding_make(&in, &v->finding);
-    v->n_fast = merge_below(v->fast, v->n_fast, v->finding.place);
-    v->n_big = merge_below(v->big, v->n_big, v->finding.place);
+    // The directories of one store are one line.
+    v->n_fast = eye_dirs_merge(v->fast, v->n_fast, v->finding.place, SCAN_BY_GROWTH);
+    v->n_big = eye_dirs_merge(v->big, v->n_big, v->finding.place, SCAN_BY_BYTES);
     if (v->finding.app != APP_UNKNOWN)
         v->facts.app = v->finding.app;
     finding_text(&v->finding, v->headline);

@@ -101,6 +101,16 @@ def test_it_waits_for_a_process_in_a_cgroup_that_stays(box, watch):
     w.wait("watching", count=2)
 
 
+def test_it_ends_in_order_while_it_waits_and_keeps_how_the_life_ended(box, watch, tmp_path):
+    b = box()
+    w = watch(b, "--cgroup", "/sys/fs/cgroup/memory/app", "--state", tmp_path / "state")
+    until(lambda: (tmp_path / "state/last.json").exists(), 20, w.log)
+    b.die()
+    w.wait("waiting for the next")
+    assert w.end() == 0
+    assert json.loads((tmp_path / "state/last.json").read_text())["ended"] == "gone"
+
+
 def test_its_memory_is_locked_and_small(box, watch):
     w = watch(box(), "--listen", f"unix:{box('other').path}/m.sock")
     w.wait("memory is locked")
@@ -193,3 +203,28 @@ def test_65000_directories_are_watched_in_8_mib(real, watch, tmp_path):
 
     until(walked, 60, w.log)
     assert status(w.pid, "VmRSS") < 8 * MIB
+
+
+def test_the_last_life_lists_a_store_as_one_directory(real, watch, xray, tmp_path):
+    """As xray's live answer does, and not by its fullest leaves."""
+    app = real(0, 256 * MIB)
+    store = f"{tmp_path}/mnt/app/var/cache/prod/http_cache"
+    for leaf in ("md/0a/0b", "en/00/11", "en/22/33", "en/44/55", "en/66/77"):
+        place = pathlib.Path(f"/proc/{app.pid}/root{store}/{leaf}")
+        place.mkdir(parents=True)
+        (place / ("0" * 60)).write_bytes(b"x" * MIB)
+    w = watch(None, "--pid", app.pid, "--interval", "10ms", "--time-scale", "100", "--state", tmp_path / "state", fast=False)
+
+    def walked():
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(tmp_path / "socket"))
+            s.sendall(b"report\n")
+            text = b"".join(iter(lambda: s.recv(65536), b""))
+        return any(d["path"].startswith(store) for d in json.loads(text)["directories"])
+
+    w.wait("watching")
+    until(walked, 60, w.log)
+    assert w.end() == 0
+    app.kill()  # a new life would not be its own
+    told = json.loads(xray("--last", "--state", tmp_path / "state", "--json").stdout)
+    assert [(d["path"], d["bytes"] >= 5 * MIB) for d in told["directories"]] == [(store, True)], told["directories"]

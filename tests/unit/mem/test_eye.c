@@ -356,6 +356,28 @@ T(looking_allocates_nothing)
     assert_int_equal(mallinfo2().uordblks, before);
 }
 
+T(the_directories_of_a_store_become_one_in_its_place)
+{
+    struct eye_dir dir[] = {{.bytes = 9, .files = 1, .growth_per_min = 5, .files_per_min = 1, .path = "/a"},
+                            {.bytes = 7, .files = 2, .growth_per_min = INT64_MIN, .files_per_min = INT64_MIN, .path = "/s/x/1"},
+                            {.bytes = 6, .files = 3, .growth_per_min = 4, .files_per_min = 2, .path = "/s/x/2"},
+                            {.bytes = 4, .files = 4, .growth_per_min = 3, .files_per_min = 3, .path = "/s/xy"},
+                            {.bytes = 3, .files = 5, .growth_per_min = 2, .files_per_min = 4, .path = "/s/x"}};
+    assert_int_equal(eye_dirs_merge(dir, 5, "/s/x", SCAN_BY_BYTES), 3);
+    assert_string_equal(dir[0].path, "/s/x"); // 16 of it: the biggest now
+    assert_int_equal(dir[0].bytes, 16);
+    assert_int_equal(dir[0].files, 10);
+    assert_int_equal(dir[0].growth_per_min, 6);
+    assert_int_equal(dir[0].files_per_min, 6);
+    assert_string_equal(dir[1].path, "/a");
+    assert_string_equal(dir[2].path, "/s/xy");
+    dir[2].growth_per_min = 3;
+    assert_int_equal(eye_dirs_merge(dir, 3, "/s/xy", SCAN_BY_GROWTH), 3);
+    assert_string_equal(dir[0].path, "/s/x"); // it is the fastest already
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(eye_dirs_merge(dir, 3, (const char *[]){"", "/", "php-fpm (pid 7)"}[i], SCAN_BY_BYTES), 3);
+}
+
 T(an_eye_needs_a_clock_and_a_proc)
 {
     struct eye *none = NULL;
@@ -374,4 +396,5 @@ CLAIMS_WITH_TMPFS(E(a_full_look_and_a_walk_make_a_ledger_that_balances), E(a_mou
                   E(memory_of_nobody_in_sight_stays_unexplained), E(at_lower_sight_the_ledger_balances_by_the_counters),
                   E(a_mount_that_comes_is_seen_at_the_next_look), E(budgeted_looks_come_round_to_everything),
                   E(a_full_look_at_processes_that_take_minutes_ends_and_says_so), E(directories_and_files_are_named_on_request),
-                  E(a_container_without_processes_is_told), E(looking_allocates_nothing), C(an_eye_needs_a_clock_and_a_proc))
+                  E(a_container_without_processes_is_told), E(looking_allocates_nothing),
+                  C(the_directories_of_a_store_become_one_in_its_place), C(an_eye_needs_a_clock_and_a_proc))
