@@ -203,8 +203,7 @@ static void add_not_found(const struct ledger_input *in, struct ledger *l, int m
     else if (walked->missed)
         ledger__note(l, i, "%u directories can't be read; or deleted and still open: its owner isn't visible", walked->missed);
     else if (in->segments->unseen)
-        ledger__note(l, i,
-                     "deleted but still open; its owner isn't visible (--cap-add SYS_PTRACE or process.dumpable = yes shows it)");
+        ledger__note(l, i, "deleted but still open; its owner isn't visible (--cap-add SYS_PTRACE shows it)");
     else
         ledger__note(l, i, "written since it was walked, or deleted and held by another container");
 }

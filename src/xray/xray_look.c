@@ -125,6 +125,7 @@ static int find_target(struct xray_look *l, const struct xray_args *args, char *
         snprintf(name, sizeof name, "%d", (int)pid);
     l->proc_pid = openat(l->roots.proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     l->view.pid = args->pid;
+    l->view.uid = geteuid();
     return 0;
 }
 

@@ -31,9 +31,54 @@ void view_note(struct xray_view *v, const char *fmt, ...)
     va_end(ap);
 }
 
+// What makes a server's processes open to their own user though they changed it; the others' are open to theirs as they are.
+static const char *opening_of(enum proc_role role)
+{
+    switch (role) {
+    case ROLE_FPM_MASTER:
+    case ROLE_FPM_WORKER:
+        return "process.dumpable = yes in php-fpm's pool";
+    case ROLE_PLIMSOLL_MASTER:
+    case ROLE_PLIMSOLL_EDGE:
+    case ROLE_PLIMSOLL_MOLD:
+    case ROLE_PLIMSOLL_WORKER:
+        return "process.dumpable = yes in plimsoll.conf's [pool]";
+    case ROLE_APACHE:
+        return "CoreDumpDirectory /tmp in Apache's configuration";
+    default:
+        return "";
+    }
+}
+
+// "; or ...": how to see without privileges the one process of those closed to us that there is most to see of.
+static const char *cure_without_root(const struct xray_view *v, char text[VIEW_NOTE])
+{
+    const struct proc_info *most = NULL;
+    char as[64] = "";
+
+    for (int32_t i = 0; i < v->see.nprocs; i++) {
+        const struct proc_info *p = &v->see.procs[i];
+        if (p->visible || p->role == ROLE_XRAY)
+            continue;
+        // A master that stayed root has less to show than its workers.
+        if (!most || (p->uid != 0) > (most->uid != 0) || ((p->uid != 0) == (most->uid != 0) && p->rss_anon > most->rss_anon))
+            most = p;
+    }
+    text[0] = '\0';
+    if (!most)
+        return text;
+    const char *opening = opening_of(most->role);
+    if (most->uid != v->uid)
+        snprintf(as, sizeof as, "run it as their user (docker exec -u %lu)", (unsigned long)most->uid);
+    if (*opening || *as)
+        snprintf(text, VIEW_NOTE, "; or %s%s%s", opening, *opening && *as ? ", and " : "", as);
+    return text;
+}
+
 static void note_sight(struct xray_view *v)
 {
     int32_t closed = 0;
+    char cure[VIEW_NOTE];
 
     for (int32_t i = 0; i < v->see.nprocs; i++)
         closed += !v->see.procs[i].visible && v->see.procs[i].role != ROLE_XRAY;
@@ -42,16 +87,13 @@ static void note_sight(struct xray_view *v)
                      "can't be told; files in memory are exact (Shmem).");
     if (v->see.sight == SIGHT_FULL)
         return;
-    const char *cure = v->see.sight == SIGHT_DOCKER
-                           ? "--cap-add SYS_PTRACE; php-fpm: process.dumpable = yes; Kubernetes: kubectl debug "
-                             "--target CONTAINER --profile=sysadmin"
-                           : "run it as root with --cap-add SYS_PTRACE (docker exec -u 0 --privileged); php-fpm: "
-                             "process.dumpable = yes; Kubernetes: kubectl debug --target CONTAINER --profile=sysadmin";
     view_note(
         v,
         "Not visible: what %d of %d processes are made of (PHP heap, native, Go) and the owners of deleted files: their maps, "
-        "mem and fd are closed to us. Cure: %s.",
-        (int)closed, (int)v->see.nprocs, cure);
+        "mem and fd are closed to us. Cure: %s%s; Kubernetes: kubectl debug --target CONTAINER --profile=sysadmin.",
+        (int)closed, (int)v->see.nprocs,
+        v->see.sight == SIGHT_DOCKER ? "--cap-add SYS_PTRACE" : "as root with --cap-add SYS_PTRACE (docker exec -u 0 --privileged)",
+        cure_without_root(v, cure));
 }
 
 static void note_walk(struct xray_view *v)

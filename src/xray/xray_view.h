@@ -18,7 +18,7 @@
 #define VIEW_DIRS 8
 #define VIEW_FILES 5
 #define VIEW_NOTES 12
-#define VIEW_NOTE 360
+#define VIEW_NOTE 480
 #define VIEW_CONDITIONS 8
 #define VIEW_ROWS 1024
 #define VIEW_EVENTS 64
@@ -28,6 +28,7 @@ struct xray_view {
     enum mem_kind kind;
     char cgroup[MEM_PATH]; // "" none
     pid_t pid;             // given by --pid; 0
+    uid_t uid;             // ours
     bool machine;          // no container: the whole machine
     int64_t made;          // unix time
     struct mem_limit limit;

@@ -91,5 +91,43 @@ T(what_is_not_known_is_not_shown_as_zero)
     is_golden(&b, "first-look-100-ascii.txt");
 }
 
+static const char *cure_for(struct xray_view *v, enum proc_role role, uid_t ours)
+{
+    for (int i = 0; i < 2; i++)
+        ((struct proc_info *)&v->see.procs[i])->role = role;
+    v->uid = ours;
+    v->n_notes = 0;
+    view_notes(v);
+    return v->notes[0];
+}
+
+T(the_cure_for_closed_processes_is_in_the_words_of_their_server)
+{
+    struct xray_view *v = fixture_first_look();
+    const char *as_its_user = "run it as their user (docker exec -u 33)";
+    const struct {
+        enum proc_role role;
+        const char *opening;
+    } servers[] = {{ROLE_FPM_WORKER, "; or process.dumpable = yes in php-fpm's pool, and run"},
+                   {ROLE_PLIMSOLL_WORKER, "; or process.dumpable = yes in plimsoll.conf's [pool], and run"},
+                   {ROLE_APACHE, "; or CoreDumpDirectory /tmp in Apache's configuration, and run"},
+                   {ROLE_FRANKENPHP, "; or run"},
+                   {ROLE_ROADRUNNER, "; or run"},
+                   {ROLE_PHP_CLI, "; or run"},
+                   {ROLE_GO, "; or run"}};
+    for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
+        const char *note = cure_for(v, servers[i].role, 0);
+        assert_non_null(strstr(note, "--cap-add SYS_PTRACE"));
+        assert_non_null(strstr(note, servers[i].opening));
+        assert_non_null(strstr(note, as_its_user));
+        assert_string_equal(strstr(note, "kubectl"), "kubectl debug --target CONTAINER --profile=sysadmin."); // not cut
+    }
+    // Who is their user already need not become it; what then still is closed has no cure without privileges.
+    assert_null(strstr(cure_for(v, ROLE_FPM_WORKER, 33), "run it as their user"));
+    assert_non_null(strstr(cure_for(v, ROLE_FPM_WORKER, 33), "; or process.dumpable = yes in php-fpm's pool; Kubernetes"));
+    assert_null(strstr(cure_for(v, ROLE_FRANKENPHP, 33), "; or"));
+}
+
 CLAIMS(C(the_incident_is_told_on_one_page_of_100_columns), C(eighty_columns_of_ascii_suffice),
-       C(color_changes_nothing_but_the_color), C(what_is_not_known_is_not_shown_as_zero))
+       C(color_changes_nothing_but_the_color), C(what_is_not_known_is_not_shown_as_zero),
+       C(the_cure_for_closed_processes_is_in_the_words_of_their_server))
