@@ -54,14 +54,41 @@ static void pid_file(pid_t pid, const char *file, char name[64])
         snprintf(name, 64, "self/%s", file);
 }
 
+// Does the process have our mounts and our root? mountinfo is open to everybody, PID/root and PID/ns to few; its first column, the
+// mounts' ids, is another in each namespace, and what lies outside of a process's root is not in it.
+static bool has_our_mounts(int proc, pid_t pid)
+{
+    char name[64], theirs[4096], ours[sizeof theirs];
+    ssize_t n = -1, m = -1;
+    bool any = false;
+
+    pid_file(pid, "mountinfo", name);
+    int their_fd = openat(proc, name, O_RDONLY | O_CLOEXEC), our_fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
+    while (their_fd >= 0 && our_fd >= 0) {
+        n = read(their_fd, theirs, sizeof theirs);
+        m = read(our_fd, ours, sizeof ours);
+        if (n <= 0 || m != n || memcmp(theirs, ours, (size_t)n) != 0)
+            break;
+        any = true;
+    }
+    close_fd(&their_fd);
+    close_fd(&our_fd);
+    return any && n == 0 && m == 0;
+}
+
 int mem_roots_enter(struct mem_roots *roots, const char *path, pid_t pid)
 {
     char name[64];
 
     pid_file(pid, "root", name);
     int fd = path ? open(path, DIR_FLAGS) : openat(roots->proc, name, DIR_FLAGS);
-    if (fd < 0)
-        return -errno;
+    int r = fd < 0 ? -errno : 0;
+    if (r == -EACCES && !path && pid > 0 && has_our_mounts(roots->proc, pid)) {
+        fd = openat(roots->proc, "self/root", DIR_FLAGS);
+        r = fd < 0 ? -errno : 0;
+    }
+    if (r)
+        return r;
     close_fd(&roots->root);
     roots->root = fd;
     return 0;

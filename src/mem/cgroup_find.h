@@ -18,7 +18,8 @@ struct mem_roots {
 // Opens them; NULL means the machine's own /proc, /sys/fs/cgroup. ret->root is -1 until mem_roots_enter(). A missing cgroup
 // directory is no error; a missing proc is: -errno.
 int mem_roots_open(const char *proc, const char *cgroup, struct mem_roots *ret);
-// Opens root: `path` where it isn't NULL, else PID/root beneath proc (pid 0: self/root). -EACCES: not ours to see. 0 or -errno.
+// Opens root: `path` where it isn't NULL, else PID/root beneath proc (pid 0: self/root); where that is closed but
+// the process has our own mounts, self/root. -EACCES: not ours to see. 0 or -errno.
 int mem_roots_enter(struct mem_roots *roots, const char *path, pid_t pid);
 void mem_roots_close(struct mem_roots *roots);
 

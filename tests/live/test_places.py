@@ -64,6 +64,16 @@ def test_from_outside_by_pid_and_by_cgroup_it_is_the_same_container(fpm):
         assert any("/app/var/cache" in json.dumps(line) for line in seen["lines"]), seen
 
 
+@pytest.mark.parametrize("level", ("docker", "none"))
+def test_files_of_a_process_in_our_own_mounts_are_seen_though_its_root_is_closed(fpm, level):
+    pid = next(p["pid"] for p in look(fpm)["processes"] if p["role"] == "php-fpm pool")
+    denied = fpm.call(["ls", f"/proc/{pid}/root/"], level=level, check=False)
+    assert "Permission denied" in denied.stderr, denied
+    seen = look(fpm, "--pid", str(pid), level=level)
+    assert any(mount["path"] == "/app/var/cache" and mount["used_bytes"] for mount in seen["mounts"]), seen
+    assert abs(seen["unexplained_bytes"]) <= tool.reserve(seen["usage_bytes"]), seen
+
+
 @pytest.fixture(scope="module")
 def segments():
     """Shared memory of every kind in a container, beside files that another group pays for and a tmpfs that statvfs can't size."""
@@ -74,7 +84,7 @@ def segments():
     with box.Box("segments", 128 * MIB, tmpfs) as b:
         b.write(XRAY, tool.BINARY.read_bytes(), 0o755)
         b.write("/app/segments.php", (HERE / "segments.php").read_text())
-        php = b.run(["php8.2", "-n", "-d", "extension=shmop", "-d", "extension=ffi", "-d", "extension=apcu", "-d", "apc.enable_cli=1",
+        php = b.run([tool.PHP, "-n", "-d", "extension=shmop", "-d", "extension=ffi", "-d", "extension=apcu", "-d", "apc.enable_cli=1",
                      "-d", "apc.shm_size=16M", "-d", "memory_limit=-1", "/app/segments.php"], level="docker")
         php.wait("^ready$", 20)
         b.call(["dd", "if=/dev/urandom", "of=/app/cache/ours", "bs=1M", "count=8"])
