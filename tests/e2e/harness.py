@@ -34,8 +34,8 @@ if ASAN:
         shutil.copy(BINARY.parent / name, _together / name)
     shutil.copy(os.environ.get("PLIMSOLL_PHP", REPO / "build" / "plimsoll-php"), _together / "plimsoll-php")
     BINARY = _together / "plimsoll"
-SLOW = 4 if ASAN else 1
-DEADLINE = 15.0 * SLOW
+# How long a test waits for what must come: long, because a machine may be busy, and it costs nothing when it comes.
+DEADLINE = 120.0 if ASAN else 60.0
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:|MemorySanitizer")
 KEEP = os.environ.get("PLIMSOLL_E2E_KEEP")
 
@@ -204,7 +204,7 @@ class Server:
 
     def __init__(self, site, args=(), conf=None, env=None, listen=("127.0.0.1:0",), admin="unix", front_controller="off",
                  directory=None, user=None, limits=None, pass_fds=(), wait=True, access_log=True, workers=2,
-                 binary=None, shutdown_timeout="5s", error_log=True, exit_code=0, cgroup=None,
+                 binary=None, shutdown_timeout="60s", error_log=True, exit_code=0, cgroup=None,
                  output_buffering=False):
         Server.count += 1
         self.site = site
@@ -379,7 +379,7 @@ class Server:
                 problems.append(f"exit code {code}, expected {self.exit_code}")
         except subprocess.TimeoutExpired:
             problems.append("did not end on TERM")
-        end = time.monotonic() + 5 * SLOW
+        end = time.monotonic() + DEADLINE
         left = session_pids(self.session)
         while left and time.monotonic() < end:
             time.sleep(0.01)
@@ -392,7 +392,7 @@ class Server:
             except ProcessLookupError:
                 pass
         if self.proc.poll() is None:
-            self.proc.wait(10)
+            self.proc.wait(DEADLINE)
         problems += self.sanitizer_reports()
         self.close()
         assert not problems, "; ".join(problems) + "\n" + self.all_output()

@@ -10,7 +10,7 @@ import time
 
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ([\t -~]*)\Z")
-DEADLINE = 15.0
+DEADLINE = 60.0
 
 
 class Malformed(AssertionError):

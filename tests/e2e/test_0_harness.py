@@ -24,7 +24,7 @@ def receive(data, method="GET"):
         t = threading.Thread(target=serve)
         t.start()
         try:
-            with rawhttp.Conn(f"127.0.0.1:{listener.getsockname()[1]}", deadline=5) as c:
+            with rawhttp.Conn(f"127.0.0.1:{listener.getsockname()[1]}") as c:
                 r = c.response(method)
                 return r, c.rest()
         finally:

@@ -87,7 +87,7 @@ def test_a_flushed_head_arrives_while_the_script_runs(site, start):
 
 def test_a_script_slow_behind_its_head_is_not_taken_for_a_slow_client(site, start):
     site.php("head.php", "echo 'early '; flush();" + HOLD + "echo 'late';")
-    server = start(conf="[global]\nsend_timeout = 300ms\nheader_timeout = 300ms\nkeepalive_timeout = 300ms\n")
+    server = start(conf="[global]\nsend_timeout = 2s\nheader_timeout = 2s\nkeepalive_timeout = 2s\n")
     query, mark, go = hold(site, "a")
     with server.conn() as c:
         c.send(rawhttp.build("HEAD", f"/head.php?{query}") + rawhttp.build("GET", f"/head.php?{query}"))

@@ -17,13 +17,13 @@ def server(module_site, module_start):
 
 @pytest.fixture(scope="module")
 def hasty(module_site, module_start, server):
-    """A server whose time limits are short."""
+    """A server whose time limits are short, and yet longer than a busy machine keeps a client from sending."""
     return module_start(conf="""
 [global]
-header_timeout = 400ms
-body_timeout = 400ms
-keepalive_timeout = 300ms
-send_timeout = 500ms
+header_timeout = 2s
+body_timeout = 2s
+keepalive_timeout = 2s
+send_timeout = 2s
 response_buffer = 64K
 response_spool = 0
 keepalive_requests = 5

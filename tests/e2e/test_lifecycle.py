@@ -24,12 +24,13 @@ def hold(s, site, name="h"):
 
 
 def refused(listen):
+    """Nobody listens there any more. A server that is slow to answer is none that refuses."""
     try:
-        with Conn(listen, deadline=1) as c:
-            c.send_lenient(build("GET", "/hello.php"))
+        with Conn(listen) as c:
+            c.send_lenient(build("GET", "/none.txt"))  # waits for no worker
             c.response()
         return False
-    except (Closed, OSError):
+    except (Closed, ConnectionError):
         return True
 
 
@@ -109,10 +110,10 @@ def test_ready_line(site, start):
 
 def test_start_is_said_in_words(site, start):
     """What runs and where it listens is said on stderr or in the log."""
-    site.scripts("hello.php")
+    site.php("version.php", "echo PHP_VERSION;")
     s = start()
     said = s.stderr.text + s.error_log.text
-    assert str(s.port) in said and str(site.app) in said and "8.2" in said
+    assert str(s.port) in said and str(site.app) in said and s.fetch("/version.php").text in said
 
 
 def test_connections_that_wait_in_the_kernels_queue_are_served_at_the_end(site, start):
@@ -239,7 +240,7 @@ def test_unix_sockets_are_removed(site, start):
 def test_drain(site, start, sig):
     """TERM, QUIT and the first INT: nothing new is accepted, what runs is finished, exit 0."""
     site.scripts()
-    s = start(shutdown_timeout="30s")
+    s = start(shutdown_timeout="60s")
     c, go = hold(s, site)
     idle = s.conn()
     assert idle.get("/hello.php").status == 200
@@ -256,7 +257,7 @@ def test_drain(site, start, sig):
 def test_drain_finishes_a_body_under_way(site, start):
     """A request whose body is still arriving is finished too."""
     site.scripts()
-    s = start(shutdown_timeout="30s")
+    s = start(shutdown_timeout="60s")
     c = s.conn()
     c.send(build("POST", "/count.php", [("Content-Length", "100000")]) + b"x" * 50000)
     s.wait_counter("http_received_bytes", 50000)
@@ -305,7 +306,7 @@ def test_term_while_idle_is_quick(site, start):
 def test_drain_runs_what_queues(site, start):
     """What waits for a worker when TERM comes is still answered."""
     site.scripts()
-    s = start(workers=1, shutdown_timeout="30s")
+    s = start(workers=1, shutdown_timeout="60s")
     c, go = hold(s, site)
     waiting = [s.conn(deadline=DEADLINE) for _ in range(3)]
     for w in waiting:
@@ -321,7 +322,7 @@ def test_drain_runs_what_queues(site, start):
 def test_readyz_says_no_while_draining(site, start):
     """/readyz is 503 while it drains, or the admin listener is closed; /healthz never lies."""
     site.scripts()
-    s = start(shutdown_timeout="30s")
+    s = start(shutdown_timeout="60s")
     c, go = hold(s, site)
     assert fetch(s.admin, "/readyz").status == 200
     s.signal(signal.SIGTERM)
@@ -453,7 +454,8 @@ def test_ten_reloads_leave_no_trace(reloadable):
         wait_until(lambda: len(session_pids(s.session)) == 5, what="five processes in fact")
         return n_descriptors(s.pid)
     first = reload(2)
-    assert reload(8) <= first
+    last = reload(8)
+    wait_until(lambda: n_descriptors(s.pid) <= first, what=f"{first} descriptors of the master; it had {last}")
 
 
 # -- logs --------------------------------------------------------------------------------------------------------------
@@ -491,7 +493,7 @@ def test_upgrade(site, start):
     """USR2: a new master on the same sockets; the old one exits with 0 when the new one is ready; a running request is finished."""
     site.scripts()
     pid_file = site.scratch / "pid"
-    s = start(args=("--pid", pid_file), shutdown_timeout="30s")
+    s = start(args=("--pid", pid_file), shutdown_timeout="60s")
     c, go = hold(s, site)
     old = s.pid
     os.kill(old, signal.SIGUSR2)
@@ -512,7 +514,7 @@ def test_upgrade_loses_nothing(site, start):
     """Upgrades under load: not one request fails."""
     site.scripts()
     pid_file = site.scratch / "pid"
-    s = start(args=("--pid", pid_file), shutdown_timeout="10s")
+    s = start(args=("--pid", pid_file))
     with Load(s.listen) as load:
         for _ in range(2):
             upgrade(s, pid_file)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import ASAN, DEADLINE, IS_ROOT, SLOW, n_descriptors, rss_kib, wait_until
+from harness import ASAN, DEADLINE, IS_ROOT, n_descriptors, rss_kib, wait_until
 from rawhttp import Closed, Conn, build
 
 
@@ -18,7 +18,7 @@ def test_out_of_descriptors(site, start):
     conns = []
     for _ in range(120):
         try:
-            c = Conn(s.listen, deadline=2)
+            c = Conn(s.listen)
             c.send_lenient(b"GET /f.txt HT")
             conns.append(c)
         except OSError:
@@ -33,7 +33,7 @@ def test_out_of_descriptors(site, start):
 
 def answers(s, target):
     try:
-        r = s.fetch(target, deadline=3 * SLOW)
+        r = s.fetch(target)
         return r.body if r.status == 200 else None
     except (Closed, OSError):
         return None
@@ -45,7 +45,7 @@ def test_out_of_descriptors_does_not_spin(site, start):
     s = start(workers=1, limits={resource.RLIMIT_NOFILE: (64, 64)}, conf="[global]\nmax_connections = 1000\n")
     from harness import stat_of
     edge = s.pids("edge")[0]
-    conns = [Conn(s.listen, deadline=2) for _ in range(120)]
+    conns = [Conn(s.listen) for _ in range(120)]
     before = stat_of(edge)["ticks"]
     import time
     end = time.monotonic() + 1
@@ -171,7 +171,7 @@ def test_ten_thousand_idle_connections(site, start):
 def test_slowloris(site, start):
     """Five hundred clients that send a byte now and then keep nobody else waiting."""
     site.scripts()
-    s = start(workers=1)
+    s = start(workers=1, conf="[global]\nheader_timeout = 300s\n")
     conns = [s.conn() for _ in range(500)]
     for k in range(3):
         for c in conns:

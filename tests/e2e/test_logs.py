@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from harness import wait_until
 from rawhttp import build
 
 COMBINED = re.compile(r'(\S+) - (\S+) \[(\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\] "([^"]*)" (\d{3}) (\d+) "([^"]*)" "([^"]*)"\Z')
@@ -62,12 +63,14 @@ def test_bytes_of_head_and_304(server):
 
 def test_client_that_left(server, module_site):
     """A request whose client left is logged (499 or its status)."""
-    module_site.php("slow.php", "usleep(300000); echo 'x';")
+    module_site.scripts("hold.php")
+    mark, go = module_site.scratch / "left-mark", module_site.scratch / "left-go"
     c = server.conn()
-    c.send(build("GET", "/slow.php?left"))
-    server.wait_counter("workers_busy", 1)
+    c.send(build("GET", f"/hold.php?left&file={go}&mark={mark}"))
+    wait_until(mark.exists, what="the script's start")
     c.reset()
-    assert COMBINED.match(server.access_log.wait_for(r"slow\.php\?left"))[5] in ("499", "200")
+    go.touch()
+    assert COMBINED.match(server.access_log.wait_for(r"hold\.php\?left"))[5] in ("499", "200")
 
 
 def json_line(s, pattern):

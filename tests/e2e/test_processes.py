@@ -119,9 +119,9 @@ def test_workers_killed_under_load(server):
     threads = [threading.Thread(target=client) for _ in range(4)]
     for t in threads:
         t.start()
-    for i in range(6):
+    for i in range(4):  # a fifth within ten seconds, if all hit an idle worker, would be a reason to pause
         n = len(results)
-        wait_until(lambda: len(results) > n + 50, what="requests")
+        wait_until(lambda: len(results) > n + 75 or problems, what="requests")
         for pid in server.pids("worker")[:1]:
             os.kill(pid, signal.SIGKILL)
     stop.set()
@@ -129,7 +129,7 @@ def test_workers_killed_under_load(server):
         t.join()
     assert not problems and set(results) <= {200, 502, 503}
     assert results.count(200) > 200
-    assert sum(r != 200 for r in results) <= 6
+    assert sum(r != 200 for r in results) <= 4
 
 
 OVERFLOWS = {
@@ -297,10 +297,10 @@ def test_worker_cannot_reach_the_others(ffi, site):
 
 # -- deadlines ---------------------------------------------------------------------------------------------------------
 def test_read_timeout(site, start):
-    """sleep(60) against read_timeout = 1s: 504, the worker is replaced, script and URI are in the log, others go on."""
+    """sleep(60) against read_timeout = 3s: 504, the worker is replaced, script and URI are in the log, others go on."""
     site.scripts()
     site.php("sleep.php", "sleep(60);")
-    s = start(workers=2, args=("--read-timeout", "1s"))
+    s = start(workers=2, args=("--read-timeout", "3s"))
     old = s.wait_workers(2)
     with s.conn(deadline=DEADLINE) as c:
         c.send(build("GET", "/sleep.php?marker"))
@@ -316,15 +316,15 @@ def test_read_timeout(site, start):
 
 def test_read_timeout_counts_silence(site, start):
     """A script that keeps sending is not silent: read_timeout leaves it alone."""
-    site.php("slow.php", "for ($i = 0; $i < 8; $i++) { echo $i; flush(); usleep(200000); }")
-    s = start(args=("--read-timeout", "600ms"))
-    assert s.fetch("/slow.php").text == "01234567"
+    site.php("slow.php", "for ($i = 0; $i < 10; $i++) { echo $i; flush(); usleep(350000); }")
+    s = start(args=("--read-timeout", "3s"))
+    assert s.fetch("/slow.php").text == "0123456789"
 
 
 def test_read_timeout_after_the_answer_began(site, start):
     """Silence after the answer began: the connection is cut."""
     site.php("stall.php", "echo 'x'; flush(); sleep(60);")
-    s = start(args=("--read-timeout", "500ms"))
+    s = start(args=("--read-timeout", "2s"))
     with s.conn(deadline=DEADLINE) as c:
         c.send(build("GET", "/stall.php"))
         r, _ = c.response_head()
@@ -340,7 +340,7 @@ def test_request_terminate_timeout(site, start, name, code):
     """request_terminate_timeout ends an endless loop, blocking I/O, an endless talker and one that ignores signals."""
     site.scripts()
     site.php(f"{name}.php", code)
-    s = start(workers=1, args=("--request-terminate-timeout", "700ms"))
+    s = start(workers=1, args=("--request-terminate-timeout", "2s"))
     with s.conn(deadline=DEADLINE) as c:
         c.send(build("GET", f"/{name}.php?marker"))
         r, _ = c.response_head()
@@ -359,7 +359,7 @@ def test_request_terminate_timeout_after_finish(site, start):
     """It also ends a script that goes on after fastcgi_finish_request()."""
     site.scripts()
     site.php("after.php", "echo 'done'; fastcgi_finish_request(); sleep(60);")
-    s = start(workers=1, args=("--request-terminate-timeout", "700ms"))
+    s = start(workers=1, args=("--request-terminate-timeout", "2s"))
     assert s.fetch("/after.php").text == "done"
     s.error_log.wait_for("request_terminate_timeout.*after.php|after.php.*request_terminate_timeout")
     assert s.fetch("/hello.php").body == b"hello"
@@ -408,7 +408,7 @@ def test_deaths_in_requests_are_no_reason_to_pause(site, start):
 @pytest.fixture
 def memory_cgroup():
     """A memory cgroup (v1) of 256 MB for a whole server."""
-    path = "/sys/fs/cgroup/memory/plimsoll-e2e"
+    path = f"/sys/fs/cgroup/memory/plimsoll-e2e-{os.getpid()}"
     try:
         os.makedirs(path, exist_ok=True)
         open(f"{path}/memory.limit_in_bytes", "w").write(str(256 << 20))
@@ -533,7 +533,7 @@ def test_queue_full(site, start):
 def test_queue_timeout(site, start):
     """A request that waits longer than queue_timeout gets 503 with Retry-After."""
     site.scripts()
-    s = start(workers=1, args=("--queue-timeout", "300ms"))
+    s = start(workers=1, args=("--queue-timeout", "2s"))
     _, go, _ = held(s, site)
     r = s.fetch("/hello.php")
     assert r.status == 503 and int(r.get("Retry-After")) >= 1
