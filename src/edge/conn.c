@@ -124,14 +124,17 @@ static bool body_is_too_slow(struct conn *c)
 }
 
 // An answer to something that never became a request of the step table, and the end of the connection.
-static void refuse(struct conn *c, unsigned status, const char *why)
+// method and target are for the log, as far as they are known.
+static void refuse(struct conn *c, unsigned status, const char *why, struct str method, struct str target)
 {
     struct req *r = req_new(&conn_sink, c);
 
     log_debug("%s: %s", c->peer.client_addr, why);
     r->peer = &c->peer;
     r->protocol = c->minor ? "HTTP/1.1" : "HTTP/1.0";
-    r->method = r->target = r->path_raw = STR("-");
+    r->method = method.n ? arena_str(&r->arena, method) : STR("-");
+    r->target = r->path_raw = target.n ? arena_str(&r->arena, target) : STR("-");
+    r->is_head = str_eq(r->method, STR("HEAD"));
     r->content_length = -1;
     r->admin = c->admin;
     c->req = r;
@@ -152,7 +155,7 @@ static void time_out_reading(struct conn *c)
 {
     count(c->state == CONN_BODY ? COUNTER_TIMEOUTS_BODY : COUNTER_TIMEOUTS_HEADER);
     if (c->state == CONN_HEAD) {
-        refuse(c, 408, "the client was too slow sending its request's head");
+        refuse(c, 408, "the client was too slow sending its request's head", STR(""), STR(""));
         return;
     }
     c->keep_alive = false;
@@ -359,7 +362,7 @@ static bool take_head(struct conn *c)
     c->head_seen = 0;
     if (rc < 0) {
         count(COUNTER_REQUESTS_BAD);
-        refuse(c, (unsigned)-rc, why);
+        refuse(c, (unsigned)-rc, why, head.method, head.target);
         return true;
     }
     begin_request(c, &head, c->in.p, (size_t)rc);

@@ -201,6 +201,8 @@ void req_fail(struct req *r, unsigned status, const char *why)
         return;
     }
     dispatch_abandon(r);
+    if (!r->id[0])
+        set_id(r); // it never came to a request of the step table
     if (r->location.n)
         fields[n++] = (struct field){STR("Location"), r->location, FIELD_LOCATION};
     if (r->allow.n)

@@ -162,6 +162,23 @@ static int parse_request_line(struct parse *ps, const char *p, const char *lf)
     return rc ? rc : parse_target(ps);
 }
 
+// What the log can say of a line that is too long: p to end is what came within the limit.
+static int refuse_long_line(struct parse *ps, const char *p, const char *end)
+{
+    const char *start = p;
+
+    while (p < end && (http__class(*p) & CH_TOKEN))
+        p++;
+    if (p < end && *p == ' ' && p - start <= METHOD_MAX) {
+        ps->req->method = (struct str){start, (size_t)(p - start)};
+        start = ++p;
+        while (p < end && (http__class(*p) & CH_TARGET))
+            p++;
+        ps->req->target = (struct str){start, (size_t)(p - start)};
+    }
+    return refuse(ps, 414, "request line is too long");
+}
+
 static int parse_content_length(struct parse *ps, struct str value)
 {
     if (ps->req->has_content_length)
@@ -395,19 +412,23 @@ static long parse(struct parse *ps, const char *data, size_t n, size_t from, con
         limit = start;
     size_t window = limit - start < limits->line_max + 2 ? limit - start : limits->line_max + 2;
     const char *lf = memchr(data + start, '\n', window);
+    if (!lf && window < limits->line_max + 2 && n < limits->header_max)
+        return 0;
     if (!lf)
-        return window == limits->line_max + 2 || n >= limits->header_max ? refuse(ps, 414, "request line is too long") : 0;
+        return refuse_long_line(ps, data + start, data + start + window);
     size_t fields_at = (size_t)(lf - data) + 1;
     bool line_is_new = fields_at > from; // a bad request line is answered at once
     if (line_is_new && (rc = parse_request_line(ps, data + start, lf)))
         return rc;
     long end = find_end(ps, data, from > fields_at ? from : fields_at, limit);
-    if (end < 0)
-        return end;
-    if (!end)
-        return n >= limits->header_max ? refuse(ps, 431, "head is too large") : 0;
-    if (!line_is_new && (rc = parse_request_line(ps, data + start, lf)))
+    if (!end && n < limits->header_max)
+        return 0;
+    if (!line_is_new && (rc = parse_request_line(ps, data + start, lf))) // also for the log of what is refused
         return rc;
+    if (end < 0)
+        return refuse(ps, 400, "bare LF");
+    if (!end)
+        return refuse(ps, 431, "head is too large");
     if ((rc = parse_fields(ps, data + fields_at, data + end - 2, limits->count_max)))
         return rc;
     rc = decide(ps);

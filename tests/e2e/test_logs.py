@@ -55,6 +55,25 @@ def test_refused_requests_are_logged(server):
     server.access_log.wait_for(r'" 400 ')
 
 
+@pytest.mark.parametrize("data,status", [
+    ("GET /refused?1 HTTP/1.1\r\n\r\n", 400), ("GET /refused?2 HTTP/1.1\r\nHost: a\r\nCookie: " + "c" * 40000 + "\r\n\r\n", 431),
+    ("GET /refused?3 HTTP/1.1\r\nHost: a\r\n" + "A: b\r\n" * 200 + "\r\n", 431), ("GET /refused?" + "4" * 9000 + " HTTP/1.1\r\n", 414),
+    ("GET /refused?5 HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", 417), ("GET /refused?6 HTTP/3.0\r\n\r\n", 505)])
+def test_refused_requests_are_logged_with_what_they_asked_for(json_server, data, status):
+    """Which URL is it whose cookies have grown too large? The log says it, and the id that the client was told."""
+    target = data.split()[1][:300]
+    answer, _ = json_server.raw(data)
+    assert answer.status == status
+    line = json_line(json_server, re.escape(target))
+    assert (line["method"], line["status"], line["id"]) == ("GET", status, answer.get("X-Request-Id"))
+    assert re.fullmatch("[0-9a-f]{32}", line["id"])
+
+
+def test_a_refused_HEAD_has_no_body(server):
+    answer, rest = server.raw("HEAD /refused HTTP/1.1\r\n\r\n", method="HEAD")
+    assert (answer.status, rest) == (400, b"")
+
+
 def test_bytes_of_head_and_304(server):
     """Bytes are body bytes: 0 for HEAD."""
     server.fetch("/f.txt?headline", method="HEAD")

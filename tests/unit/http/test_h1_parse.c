@@ -459,6 +459,14 @@ T(a_refusal_leaves_method_and_target_for_the_log)
     EXPECT("GET /x HTTP/3.0\r\n\r\n", 505);
     ASSERT_STR(req.method, "GET");
     ASSERT_STR(req.target, "/x");
+    struct h1_limits l = {.line_max = 20, .header_max = 60, .count_max = 9};
+    assert_int_equal(parse_limited(STR("PUT /long-and-longer-than-that HTTP/1.1\r\n\r\n"), &l), -414);
+    ASSERT_STR(req.method, "PUT");
+    ASSERT_STR(req.target, "/long-and-longer-t");
+    // The request line came with an earlier piece.
+    const char head[] = "PUT /y HTTP/1.1\r\nHost: a\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy";
+    assert_int_equal(h1_parse_request(head, sizeof head - 1, 30, &l, &req, &why), -431);
+    ASSERT_STR(req.target, "/y");
     EXPECT("(\r\n", 400);
     ASSERT_STR(req.method, "");
     ASSERT_STR(req.target, "");
