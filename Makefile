@@ -6,7 +6,7 @@
 CC ?= gcc
 PREFIX ?= /usr/local
 DESTDIR ?=
-PHP_CONFIG ?= php-config8.2
+PHP_CONFIG ?= php-config
 BUILD ?= build
 LISTEN ?= :8080
 BENCH_ARGS ?=
@@ -20,7 +20,7 @@ endif
 all: build
 
 packages:
-	@$(INSTALL_PACKAGES) run
+	@PHP_CONFIG=$(PHP_CONFIG) $(INSTALL_PACKAGES) run
 
 run: packages build
 	@exec tools/run-example.sh $(BUILD) $(LISTEN)
@@ -34,23 +34,25 @@ $(BUILD)/build.ninja:
 	  -Dunit=$$(pkg-config --exists cmocka && echo true || echo false)
 
 test:
-	@$(INSTALL_PACKAGES) run test
+	@PHP_CONFIG=$(PHP_CONFIG) $(INSTALL_PACKAGES) run test
 	@tests/run.sh
 
 bench: $(BUILD)/build.ninja
-	@$(INSTALL_PACKAGES) run bench
+	@PHP_CONFIG=$(PHP_CONFIG) $(INSTALL_PACKAGES) run bench
 	@ninja -C $(BUILD)
 	@rc=0; bench/xray.py --build $(BUILD) || rc=1; bench/run.py --binary $(BUILD)/plimsoll $(BENCH_ARGS) || rc=1; exit $$rc
 
-install: build
+# The prefix goes in before the build: meson installs to where the last build was told.
+install: $(BUILD)/build.ninja
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@ninja -C $(BUILD)
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 	install -D -m 644 packaging/plimsoll.conf.example $(DESTDIR)$(PREFIX)/share/doc/plimsoll/plimsoll.conf.example
 	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/plimsoll/
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/plimsoll packaging/prometheus/plimsoll-rules.yml packaging/grafana/plimsoll.json
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for unit in $(wildcard packaging/*.service packaging/*.socket); do \
-	  sed 's|/usr/\(bin\|share/doc\)/plimsoll|$(PREFIX)/\1/plimsoll|g' $$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
+	  sed 's,/usr/\(bin\|share/doc\)/plimsoll,$(PREFIX)/\1/plimsoll,g' $$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
 
 # The unit tests and the server itself under AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan/.
 asan:

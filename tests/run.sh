@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every test, stage by stage; the last line is "N passed, N failed". Exit code 1 if anything failed or didn't run.
 # Usage: tests/run.sh [STAGE...]     stages: checks build unit unit-asan judge watch php apps e2e e2e-asan fuzz
-# BUILD (build), FUZZ_SECONDS (20), KEEP_LOGS=DIR, PYTEST_ARGS in the environment.
+# BUILD (build), PHP_CONFIG, FUZZ_SECONDS (20), KEEP_LOGS=DIR, PYTEST_ARGS in the environment.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 all_stages="build checks unit unit-asan judge xray watch live php apps e2e e2e-asan fuzz"
@@ -38,7 +38,7 @@ setup() { # folder, compiler, meson options...
     local dir=$1 cc=$2
     shift 2
     if [ ! -e "$dir/build.ninja" ]; then
-        CC=$cc meson setup "$dir" "$@" >"$logs/setup.log" 2>&1 || { tail -30 "$logs/setup.log"; return 1; }
+        CC=$cc meson setup "$dir" ${PHP_CONFIG:+-Dphp_config="$PHP_CONFIG"} "$@" >"$logs/setup.log" 2>&1 || { tail -30 "$logs/setup.log"; return 1; }
     else
         meson configure "$dir" -Dunit=true >/dev/null 2>&1 || return 1
     fi
@@ -109,7 +109,9 @@ generated_docs_are_current() {
 stage_checks() {
     check "layers and files" tools/check-layers.py
     check "each header compiles alone" tools/check-headers.sh
-    need_build setup_gcc && check "generated docs are current" generated_docs_are_current
+    need_build setup_gcc || return
+    check "generated docs are current" generated_docs_are_current
+    check "make install keeps to its folders" tools/check-install.sh "$build"
 }
 
 stage_unit() { need_build setup_gcc && run_unit "$build"; }
@@ -145,7 +147,9 @@ stage_watch() { need_build setup_gcc && run_xray_pytest tests/watch; }
 # Real leaks and what only looks like one, in memory cgroups, user-mode Linux and gVisor, all at a time.
 stage_live() { need_build setup_gcc && run_xray_pytest tests/live; }
 
-stage_php() { need_build setup_gcc && PLIMSOLL=$bin/plimsoll run_pytest tests/php; }
+stage_php() {
+    need_build setup_gcc && PHP_DRIVE=$bin/tests/php/php-drive PLIMSOLL_PHP=$bin/plimsoll-php run_pytest tests/php
+}
 stage_apps() { need_build setup_gcc && PLIMSOLL=$bin/plimsoll run_pytest tests/apps; }
 stage_e2e() { need_build setup_gcc && PLIMSOLL=$bin/plimsoll run_pytest tests/e2e; }
 stage_e2e-asan() {
