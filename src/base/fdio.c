@@ -30,6 +30,13 @@ int fd_set_cloexec(int fd, bool on)
     return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
 }
 
+const char *fd_why(int error)
+{
+    return error == EMFILE   ? "out of file descriptors: ulimit -n 1024 (docker run --ulimit nofile=1024)"
+           : error == ENFILE ? "the machine is out of file descriptors: sysctl fs.file-max"
+                             : strerror(error);
+}
+
 void fd_close(int *fd)
 {
     if (*fd >= 0)

@@ -10,6 +10,8 @@
 
 int fd_set_nonblock(int fd, bool on);
 int fd_set_cloexec(int fd, bool on);
+// strerror(error), but for a lack of descriptors with the cure.
+const char *fd_why(int error);
 // Closes *fd if it is not -1, and makes it -1.
 void fd_close(int *fd);
 // Writes all, also past EINTR and short writes (blocking descriptors only).

@@ -63,7 +63,7 @@ static bool has_our_mounts(int proc, pid_t pid)
     bool any = false;
 
     pid_file(pid, "mountinfo", name);
-    int their_fd = openat(proc, name, O_RDONLY | O_CLOEXEC), our_fd = openat(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
+    int their_fd = kfile_open(proc, name, O_RDONLY | O_CLOEXEC), our_fd = kfile_open(proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
     while (their_fd >= 0 && our_fd >= 0) {
         n = read(their_fd, theirs, sizeof theirs);
         m = read(our_fd, ours, sizeof ours);
@@ -81,10 +81,10 @@ int mem_roots_enter(struct mem_roots *roots, const char *path, pid_t pid)
     char name[64];
 
     pid_file(pid, "root", name);
-    int fd = path ? open(path, DIR_FLAGS) : openat(roots->proc, name, DIR_FLAGS);
+    int fd = path ? open(path, DIR_FLAGS) : kfile_open(roots->proc, name, DIR_FLAGS);
     int r = fd < 0 ? -errno : 0;
     if (r == -EACCES && !path && pid > 0 && has_our_mounts(roots->proc, pid)) {
-        fd = openat(roots->proc, "self/root", DIR_FLAGS);
+        fd = kfile_open(roots->proc, "self/root", DIR_FLAGS);
         r = fd < 0 ? -errno : 0;
     }
     if (r)
@@ -128,7 +128,7 @@ static void read_membership(int proc, pid_t pid, const char *controller, char *s
 
     *m = (struct membership){0};
     pid_file(pid, "cgroup", name);
-    int fd = openat(proc, name, O_RDONLY | O_CLOEXEC);
+    int fd = kfile_open(proc, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return;
     lines_init(&lines, fd, scratch, SCRATCH);
@@ -176,7 +176,7 @@ static bool lists_process(int dir, int proc, pid_t pid, char *scratch)
     } else {
         snprintf(self, sizeof self, "%d", (int)pid);
     }
-    int fd = *self ? openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC) : -1;
+    int fd = *self ? kfile_open(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0)
         return false;
     lines_init(&lines, fd, scratch, SCRATCH);
@@ -227,13 +227,13 @@ static int open_levels(int mount, const char *rel, struct mem_where *w)
     if (strlen(rel) >= sizeof path)
         return -ENAMETOOLONG;
     strcpy(path, rel);
-    w->dir = openat(mount, *path ? path : ".", DIR_FLAGS);
+    w->dir = kfile_open(mount, *path ? path : ".", DIR_FLAGS);
     if (w->dir < 0)
         return -errno;
     while (*path && w->levels < MEM_LEVELS) {
         char *slash = strrchr(path, '/');
         *(slash ? slash : path) = '\0';
-        int fd = openat(mount, *path ? path : ".", DIR_FLAGS);
+        int fd = kfile_open(mount, *path ? path : ".", DIR_FLAGS);
         if (fd >= 0)
             w->level[w->levels++] = fd;
     }
@@ -288,11 +288,11 @@ static int open_mountpoint(int proc, const struct view *v, const char *path)
     size_t n = strlen(SYS_CGROUP);
 
     if (v->cgroup >= 0 && strncmp(path, SYS_CGROUP, n) == 0 && (!path[n] || path[n] == '/'))
-        return openat(v->cgroup, path[n] && path[n + 1] ? path + n + 1 : ".", DIR_FLAGS);
-    int root = openat(proc, v->root, DIR_FLAGS);
+        return kfile_open(v->cgroup, path[n] && path[n + 1] ? path + n + 1 : ".", DIR_FLAGS);
+    int root = kfile_open(proc, v->root, DIR_FLAGS);
     if (root < 0)
         return -1;
-    int fd = openat(root, path[1] ? path + 1 : ".", DIR_FLAGS);
+    int fd = kfile_open(root, path[1] ? path + 1 : ".", DIR_FLAGS);
     close(root);
     return fd;
 }
@@ -341,7 +341,7 @@ static void search_view(struct search *s, const struct view *v)
     struct mount_line m;
     char *line;
 
-    int fd = openat(s->proc, v->mountinfo, O_RDONLY | O_CLOEXEC);
+    int fd = kfile_open(s->proc, v->mountinfo, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return;
     lines_init(&lines, fd, s->scratch, SCRATCH);
@@ -448,7 +448,7 @@ int mem_where_path(const struct mem_roots *roots, const char *path, struct mem_w
         return -ENAMETOOLONG;
     for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
         init_where(&w, 0);
-        int mount = roots->cgroup < 0 ? -1 : openat(roots->cgroup, below[i], DIR_FLAGS);
+        int mount = roots->cgroup < 0 ? -1 : kfile_open(roots->cgroup, below[i], DIR_FLAGS);
         if (mount < 0)
             continue;
         int r = open_levels(mount, path, &w);
@@ -491,7 +491,7 @@ static unsigned count_cpus(int proc, char *scratch)
     unsigned n = 0;
     char *line;
 
-    int fd = openat(proc, "stat", O_RDONLY | O_CLOEXEC);
+    int fd = kfile_open(proc, "stat", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return 0;
     lines_init(&lines, fd, scratch, SCRATCH);
@@ -508,7 +508,7 @@ static unsigned allowed_cpus(int proc, pid_t pid, char *scratch)
     char name[64], *line;
 
     pid_file(pid, "status", name);
-    int fd = openat(proc, name, O_RDONLY | O_CLOEXEC);
+    int fd = kfile_open(proc, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return 0;
     lines_init(&lines, fd, scratch, SCRATCH);

@@ -20,7 +20,7 @@
 static bool is_on_tmpfs(int fds, const char *name)
 {
     struct statfs st;
-    int fd = openat(fds, name, O_PATH | O_CLOEXEC);
+    int fd = kfile_open(fds, name, O_PATH | O_CLOEXEC);
     bool is = fd >= 0 && fstatfs(fd, &st) == 0 && (st.f_type == TMPFS_MAGIC || st.f_type == RAMFS_MAGIC);
     if (fd >= 0)
         close(fd);
@@ -67,7 +67,7 @@ static void look_at(struct segments *g, int fds, const char *name, pid_t pid, se
 
 int deleted_read(struct segments *g, int proc_pid, pid_t pid, unsigned fds_max, segments_dev_fn in_memory, void *arg)
 {
-    int fds = openat(proc_pid, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fds = kfile_open(proc_pid, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fds < 0)
         return -errno;
     _Alignas(8) char buf[4096];

@@ -4,6 +4,7 @@
 #include "mem/eye_int.h"
 
 #include "mem/deleted.h"
+#include "mem/kfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +39,7 @@ static int open_proc_pid(const struct eye *e)
     char name[16] = "self";
     if (e->options.pid)
         snprintf(name, sizeof name, "%d", e->options.pid);
-    int fd = openat(e->roots.proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = kfile_open(e->roots.proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
@@ -65,7 +66,7 @@ static void gather_others(struct eye *e, struct mounts *new)
         if (!ino)
             continue;
         e->namespaces[e->n_namespaces++] = ino;
-        int root = openat(dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int root = kfile_open(dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root < 0)
             continue;
         (void)mounts_gather(e->roots.proc, dir, root, e->gvisor, p[i].pid, e->scratch, sizeof e->scratch, new);
@@ -100,7 +101,7 @@ static void read_mounts(struct eye *e)
     } else {
         mounts_close(&new);
     }
-    int fd = openat(pid, "mountinfo", O_RDONLY | O_CLOEXEC);
+    int fd = kfile_open(pid, "mountinfo", O_RDONLY | O_CLOEXEC);
     if (fd >= 0 && e->mountinfo >= 0)
         close(e->mountinfo);
     if (fd >= 0)

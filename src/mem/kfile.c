@@ -12,6 +12,25 @@
 // A seq_file gives at least most of a page before a read of it ends early; a shorter read with a line end was the whole file.
 #define WHOLE_READ 3500
 
+static _Thread_local int lacked;
+
+int kfile_open(int dir, const char *name, int flags)
+{
+    int fd = openat(dir, name, flags);
+
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        lacked = errno;
+    return fd;
+}
+
+int kfile_lacked(void)
+{
+    int was = lacked;
+
+    lacked = 0;
+    return was;
+}
+
 ssize_t kfile_pread(int fd, char *buf, size_t cap)
 {
     size_t n = 0;
@@ -42,7 +61,7 @@ ssize_t kfile_read(int dir, const char *name, char *buf, size_t cap)
     if (dir < 0)
         return -EBADF;
     // O_NONBLOCK: a fifo in the place of a file must not hold us.
-    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = kfile_open(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return -errno;
     ssize_t n = kfile_pread(fd, buf, cap);

@@ -13,6 +13,11 @@
 // Reads fd from its start into buf, NUL-terminated. The length, or -errno. Whole lines only: what doesn't fit, and a last line
 // without its end, which the kernel never writes, is left out.
 ssize_t kfile_pread(int fd, char *buf, size_t cap);
+// openat(2) by which this library opens everything: the descriptor, or -1 and errno. It remembers a lack of descriptors.
+int kfile_open(int dir, const char *name, int flags);
+// EMFILE (ours) or ENFILE (the machine's) if a file could not be opened for lack of descriptors since the last call; 0: there were
+// enough. What was looked at meanwhile has holes.
+int kfile_lacked(void);
 // The same for a file beneath dir, opened and closed again. Symbolic links are followed (fake trees, /proc/self).
 ssize_t kfile_read(int dir, const char *name, char *buf, size_t cap);
 

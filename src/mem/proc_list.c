@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mem/kfile.h"
+
 #define TEXT_MAX (192u << 10) // as text: more than PROC_LIST_MAX pids
 #define RESCAN_ROUNDS 16      // file systems that don't count subdirectories in st_nlink (fake trees on overlayfs)
 
@@ -75,8 +77,8 @@ static int on_child(void *arg, const char *name, unsigned char type)
         return 0;
     if (l->n_groups == PROC_LIST_GROUPS)
         return 1;
-    int dir = openat(c->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int procs = dir < 0 ? -1 : openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int dir = kfile_open(c->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int procs = dir < 0 ? -1 : kfile_open(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (procs < 0) {
         if (dir >= 0)
             close(dir);
@@ -95,7 +97,7 @@ static void find_children(struct proc_list *l)
     for (int32_t i = 0; i < l->n_groups; i++) {
         struct group *g = &l->group[i];
         g->links = fstat(g->dir, &st) == 0 ? st.st_nlink : 0;
-        int dir = i ? g->dir : openat(g->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int dir = i ? g->dir : kfile_open(g->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (dir < 0)
             continue;
         struct children c = {l, dir};
@@ -127,9 +129,9 @@ int proc_list_open(int proc, int group, struct proc_list **ret)
     l->proc = -1;
     l->first = true;
     if (group >= 0)
-        l->group[0] = (struct group){group, openat(group, "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NONBLOCK), 0};
+        l->group[0] = (struct group){group, kfile_open(group, "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NONBLOCK), 0};
     else
-        l->proc = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        l->proc = kfile_open(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if ((group >= 0 ? l->group[0].procs : l->proc) < 0) {
         int r = -errno;
         free(l);

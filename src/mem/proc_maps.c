@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "mem/kfile.h"
 #include "mem/lines.h"
 #include "mem/segments.h"
 
@@ -205,7 +206,7 @@ static int read_lines(int proc_pid, const char *name, bool go, char *scratch, si
 {
     struct lines l;
     char *line;
-    int r, fd = openat(proc_pid, name, O_RDONLY | O_CLOEXEC);
+    int r, fd = kfile_open(proc_pid, name, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return -errno;

@@ -135,7 +135,7 @@ static int open_dir(const struct proc_table *t, pid_t pid)
     char name[16];
 
     snprintf(name, sizeof name, "%d", pid);
-    int fd = openat(t->proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = kfile_open(t->proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
@@ -222,7 +222,7 @@ static int add(struct proc_table *t, pid_t pid)
                             .php_bytes = -1,
                             .memory_limit = -1};
     *s = (struct proc_slot){.dir = -1, .status = -1, .born = t->round};
-    int status = openat(dir, "status", O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = status < 0 ? -errno : 0;
+    int status = kfile_open(dir, "status", O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = status < 0 ? -errno : 0;
     ssize_t n = r < 0 ? r : kfile_pread(status, t->scratch, sizeof t->scratch);
     if (n >= 0)
         r = take_status((struct str){t->scratch, (size_t)n}, p, &renamed) ? read_start_time(dir, &p->start_time) : -ENODATA;

@@ -24,7 +24,7 @@ int proc_table__open_file(struct proc_table *t, int32_t index, const char *name)
 
     if (dir < 0)
         return dir;
-    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = kfile_open(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     return fd < 0 ? -errno : fd;
 }
 
@@ -54,7 +54,7 @@ static void look_at_exe(struct proc_table *t, int32_t index, int dir, char *path
     if (st.st_dev != t->exe_dev && mounts_is_fuse(dir, st.st_dev, t->scratch, sizeof t->scratch))
         return;
     t->exe_dev = st.st_dev;
-    int fd = openat(dir, "exe", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = kfile_open(dir, "exe", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return;
     proc_roles_look_at_exe(fd, &s->clues);
@@ -66,7 +66,7 @@ void proc_table__name(struct proc_table *t, int32_t index, bool full)
     struct proc_info *p = &t->info[index];
     struct proc_slot *s = &t->slot[index];
     char title[TITLE_MAX], exe[512] = "";
-    int dir = proc_table_dir(t, index), fd = dir < 0 ? -1 : openat(dir, "cmdline", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int dir = proc_table_dir(t, index), fd = dir < 0 ? -1 : kfile_open(dir, "cmdline", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t n = fd < 0 ? -1 : pread(fd, title, sizeof title - 1, 0);
 
     if (fd >= 0)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "mem/dirents.h"
+#include "mem/kfile.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 #define NAME_ROOM 258        // the longest name, NUL, length
@@ -365,7 +366,7 @@ static void enter_next(struct scan *s, struct scan_frame *f)
     size_t n = (unsigned char)s->names[s->names_end - 1];
     const char *name = s->names + s->names_end - 2 - n;
     s->names_end -= (uint32_t)n + 2;
-    int fd = openat(f->fd, name, OPEN_DIR);
+    int fd = kfile_open(f->fd, name, OPEN_DIR);
     if (fd < 0) {
         if (!is_gone(errno))
             miss(s, &s->progress.unreadable);
@@ -402,7 +403,7 @@ static bool begin_slot(struct scan *s)
             slot->birth = st.birth;
         slot->oldest_running = 0;
         s->window = scan__window(slot, s->wall);
-        int fd = openat(slot->mount.fd, ".", OPEN_DIR);
+        int fd = kfile_open(slot->mount.fd, ".", OPEN_DIR);
         if (fd < 0) {
             miss(s, &s->progress.unreadable);
             slot->total.missed = slot->running_missed;

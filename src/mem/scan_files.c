@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mem/dirents.h"
+#include "mem/kfile.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 #define LOOKUP_ENTRIES_MAX 500000 // entries looked through for one name
@@ -62,7 +63,7 @@ static int descend(struct scan *s, uint32_t id, char *out, size_t size)
             return -ELOOP;
         chain[n++] = at;
     }
-    int fd = openat(slot->mount.fd, ".", OPEN_DIR);
+    int fd = kfile_open(slot->mount.fd, ".", OPEN_DIR);
     if (fd < 0)
         return -errno;
     size_t length = 0;
@@ -74,7 +75,7 @@ static int descend(struct scan *s, uint32_t id, char *out, size_t size)
         int r = find_name(fd, ino, false, name, sizeof name);
         if (r < 0)
             r = find_name(fd, ino, true, name, sizeof name);
-        int next = r < 0 ? r : openat(fd, name, OPEN_DIR);
+        int next = r < 0 ? r : kfile_open(fd, name, OPEN_DIR);
         if (next < 0 && r >= 0)
             next = -errno;
         close(fd);
@@ -176,7 +177,7 @@ static void list_files(struct listing *l, int fd, int depth)
             if (!S_ISDIR(st.mode)) {
                 look_at_file(l, &st);
             } else if (depth < FILES_DEPTH && st.dev == l->slot->mount.dev) {
-                int sub = openat(fd, d->name, OPEN_DIR);
+                int sub = kfile_open(fd, d->name, OPEN_DIR);
                 if (sub >= 0)
                     list_files(l, sub, depth + 1);
             }

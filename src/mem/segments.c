@@ -247,7 +247,7 @@ static bool take_kind(const struct map_line *m, segments_dev_fn in_memory, void 
 // Adds up Pss of the segments that no stat could size.
 static int read_smaps(struct segments *g, int proc_pid, segments_dev_fn in_memory, void *arg, char *scratch, size_t size)
 {
-    int fd = openat(proc_pid, "smaps", O_RDONLY | O_CLOEXEC);
+    int fd = kfile_open(proc_pid, "smaps", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     struct lines lines;
@@ -279,7 +279,7 @@ static int read_smaps(struct segments *g, int proc_pid, segments_dev_fn in_memor
 int segments_read_maps(struct segments *g, int proc_pid, pid_t pid, bool smaps, segments_dev_fn in_memory, void *arg,
                        char *scratch, size_t size)
 {
-    int fd = openat(proc_pid, "maps", O_RDONLY | O_CLOEXEC);
+    int fd = kfile_open(proc_pid, "maps", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     struct lines lines;
@@ -324,7 +324,7 @@ static struct segment *find_sysv(struct segments *g, ino_t id)
 
 int segments_read_sysv(struct segments *g, int proc, segments_pid_fn is_ours, void *arg, char *scratch, size_t size)
 {
-    int fd = openat(proc, "sysvipc/shm", O_RDONLY | O_CLOEXEC);
+    int fd = kfile_open(proc, "sysvipc/shm", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     struct lines lines;

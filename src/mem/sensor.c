@@ -160,7 +160,7 @@ static const struct kfile_key vmstat[] = {
 
 static int open_file(int dir, const char *name)
 {
-    return dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    return dir < 0 ? -1 : kfile_open(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
 static void close_file(int fd)

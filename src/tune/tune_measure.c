@@ -11,10 +11,12 @@
 
 #include "advice/server_conf.h"
 #include "base/clock.h"
+#include "base/fdio.h"
 #include "mem/budget.h"
 #include "mem/cgroup_find.h"
 #include "mem/eye.h"
 #include "mem/judge.h"
+#include "mem/kfile.h"
 #include "mem/prices.h"
 #include "mem/recording.h"
 #include "mem/sensor.h"
@@ -312,6 +314,9 @@ static int from_container(const struct mem_roots *roots, const struct tune_args 
         use_view(&v, &c, in);
         eye_close(eye);
     }
+    int lacked = kfile_lacked();
+    if (lacked)
+        fprintf(stderr, "plimsoll-xray tune: what was measured has holes: %s\n", fd_why(lacked));
     mem_where_close(&where);
     return 0;
 }

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/die.h"
+#include "base/fdio.h"
 
 #define SPLIT_EVERY 8 // looks between two that split a heap
 #define SPLIT_US 1500
@@ -21,7 +22,7 @@ int lookout_init(struct lookout *l, const struct watch_args *args, char *why, si
     *l = (struct lookout){.args = args, .roots = {-1, -1, -1}, .where.dir = -1, .counting.proc_pid = -1};
     int r = mem_roots_open(args->proc, args->sys, &l->roots);
     if (r < 0) {
-        snprintf(why, why_n, "%s: %s", args->proc ? args->proc : "/proc", strerror(-r));
+        snprintf(why, why_n, "%s: %s", args->proc ? args->proc : "/proc", fd_why(-r));
         return r;
     }
     if (faccessat(l->roots.proc, "self", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -54,7 +55,7 @@ static int find_group(struct lookout *l, char *why, size_t why_n)
     if (l->args->cgroup) {
         r = mem_where_path(&l->roots, l->args->cgroup, &l->where);
         if (r < 0)
-            snprintf(why, why_n, "%s: %s", l->args->cgroup, r == -EINVAL ? "this is no memory cgroup" : strerror(-r));
+            snprintf(why, why_n, "%s: %s", l->args->cgroup, r == -EINVAL ? "this is no memory cgroup" : fd_why(-r));
         return r == -ENOENT ? -ESRCH : r;
     }
     if (l->args->process) {
@@ -66,9 +67,9 @@ static int find_group(struct lookout *l, char *why, size_t why_n)
     }
     r = mem_where_find(&l->roots, pid, &l->where);
     if (r < 0 && pid > 0)
-        snprintf(why, why_n, "process %d: %s", (int)pid, strerror(-r));
+        snprintf(why, why_n, "process %d: %s", (int)pid, fd_why(-r));
     else if (r < 0)
-        snprintf(why, why_n, "this process's cgroup: %s", strerror(-r));
+        snprintf(why, why_n, "this process's cgroup: %s", fd_why(-r));
     return r;
 }
 
@@ -102,7 +103,7 @@ int lookout_find(struct lookout *l, double now, char *why, size_t why_n)
     struct eye_options options = {.pid = l->where.pid, .now_us = clock_brought_us};
     r = eye_open(&l->roots, &l->where, &options, &l->eye);
     if (r < 0) {
-        snprintf(why, why_n, "%s: %s", l->where.path, strerror(-r));
+        snprintf(why, why_n, "%s: %s", l->where.path, fd_why(-r));
         mem_where_close(&l->where);
         return r;
     }

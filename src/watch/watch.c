@@ -15,8 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fdio.h"
 #include "base/human.h"
 #include "base/log.h"
+#include "mem/kfile.h"
 #include "watch/watch_int.h"
 
 #define FAR_BEHIND 3         // looks due at once: the rest of them is left out
@@ -234,6 +236,10 @@ static void look(struct watcher *w)
     watch__on_events(w, events, n);
     if (first)
         watch__settle_alarms(w);
+    int lacked = kfile_lacked();
+    if (lacked && !w->lacked_said)
+        log_warning("what is looked at has holes: %s", fd_why(lacked));
+    w->lacked_said |= lacked != 0;
     w->health.look_seconds += cpu_seconds() - began;
     write_row(w);
     if (w->state.dir >= 0) {

@@ -30,7 +30,7 @@ struct watcher {
     struct timer tick, save, end;
     double base_t;             // t at base_us
     uint64_t base_us, tick_us; // of the clock; when the next look is due
-    bool recording, record_failing, ending, missing_said, local_said;
+    bool recording, record_failing, ending, missing_said, local_said, lacked_said;
     char host[65];
 };
 

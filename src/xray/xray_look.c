@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fdio.h"
 #include "mem/kfile.h"
 #include "mem/recording.h"
 #include "watch/last.h"
@@ -94,14 +95,14 @@ static int find_target(struct xray_look *l, const struct xray_args *args, char *
         if (r == -EINVAL)
             return fail(r, error, n, "%s is no memory cgroup: it has no memory.* files", args->cgroup);
         if (r)
-            return fail(r, error, n, "cgroup %s: %s", args->cgroup, strerror(-r));
+            return fail(r, error, n, "cgroup %s: %s", args->cgroup, fd_why(-r));
         pid = l->where.pid;
     } else {
         r = mem_where_find(&l->roots, pid, &l->where);
         if (r == -ESRCH && pid)
             return fail(r, error, n, "there is no process %ld here", (long)pid);
         if (r)
-            return fail(r, error, n, "can't tell the cgroup of process %s%ld: %s", pid ? "" : "self ", (long)pid, strerror(-r));
+            return fail(r, error, n, "can't tell the cgroup of process %s%ld: %s", pid ? "" : "self ", (long)pid, fd_why(-r));
     }
     if (!pid && !args->cgroup && !args->self && is_host(&l->roots) && !is_limited(&l->roots, &l->where)) {
         mem_where_close(&l->where);
@@ -112,13 +113,13 @@ static int find_target(struct xray_look *l, const struct xray_args *args, char *
     l->machine = l->where.kind == MEM_KIND_MACHINE;
     r = mem_roots_enter(&l->roots, args->root, pid);
     if (r && args->root)
-        return fail(r, error, n, "--root %s: %s", args->root, strerror(-r));
+        return fail(r, error, n, "--root %s: %s", args->root, fd_why(-r));
     if (r && pid) {
         l->roots.root = -1;
         view_note(
             &l->view,
             "The files of process %ld can't be entered (%s): mounts and files in memory are not shown. Cure: run it as root.",
-            (long)pid, strerror(-r));
+            (long)pid, fd_why(-r));
     }
     char name[16] = "self";
     if (pid)
@@ -160,7 +161,7 @@ static int open_eye(struct xray_look *l, const struct xray_args *args, char *err
     if (r == -ESRCH)
         return fail(r, error, n, "there is no process in %s", l->where.path);
     if (r)
-        return fail(r, error, n, "can't look at it: %s", strerror(-r));
+        return fail(r, error, n, "can't look at it: %s", fd_why(-r));
     (void)mem_sensor_open(&l->roots, &l->where, &l->sensor);
     l->judge = malloc(judge_size());
     if (!l->judge)
@@ -201,7 +202,7 @@ int xray_look_open(const struct xray_args *args, struct xray_look **ret, char *e
     r = mem_roots_open(args->proc, args->sys, &l->roots);
     if (r) {
         l->roots.proc = l->roots.cgroup = -1;
-        r = fail(r, error, error_n, "%s can't be opened (%s): %s", args->proc ? args->proc : "/proc", strerror(-r),
+        r = fail(r, error, error_n, "%s can't be opened (%s): %s", args->proc ? args->proc : "/proc", fd_why(-r),
                  args->proc ? "it should be a copy of /proc" : "mount it first (mount -t proc proc /proc)");
     } else if (faccessat(l->roots.proc, "self/status", F_OK, 0) != 0 && faccessat(l->roots.proc, "meminfo", F_OK, 0) != 0)
         r = fail(-ENOENT, error, error_n, "%s is empty: %s", args->proc ? args->proc : "/proc",
@@ -503,6 +504,9 @@ const struct xray_view *xray_look_view(struct xray_look *l)
     fill_facts(l);
     fill_finding(l);
     other_numbers(v->see.sample, v->others);
+    int lacked = kfile_lacked();
+    if (lacked)
+        v->lacked_files = lacked;
     view_notes(v);
     return v;
 }

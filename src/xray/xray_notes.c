@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fdio.h"
 #include "base/human.h"
 #include "xray/xray_view.h"
 
@@ -68,7 +69,7 @@ static const char *cure_without_root(const struct xray_view *v, char text[VIEW_N
     if (!most)
         return text;
     const char *opening = opening_of(most->role);
-    if (most->uid != v->uid)
+    if (most->uid != v->uid && most->uid != 0)
         snprintf(as, sizeof as, "run it as their user (docker exec -u %lu)", (unsigned long)most->uid);
     if (*opening || *as)
         snprintf(text, VIEW_NOTE, "; or %s%s%s", opening, *opening && *as ? ", and " : "", as);
@@ -85,6 +86,10 @@ static void note_sight(struct xray_view *v)
     if (v->see.gvisor)
         view_note(v, "gVisor: it has no smaps_rollup and no memory.stat, so shares of shared pages, page cache and kernel memory "
                      "can't be told; files in memory are exact (Shmem).");
+    if (v->lacked_files) { // what else is missing is of that; to name other cures would mislead
+        view_note(v, "Parts of this answer are missing: %s.", fd_why(v->lacked_files));
+        return;
+    }
     if (v->see.sight == SIGHT_FULL)
         return;
     view_note(
@@ -106,7 +111,9 @@ static void note_walk(struct xray_view *v)
     else if (!v->walk.complete)
         view_note(v, "Files in memory were not walked to the end (%llu entries): sizes of directories are lower bounds.",
                   (unsigned long long)v->walk.entries);
-    if (v->walk.unreadable == 1)
+    if (v->lacked_files)
+        ;
+    else if (v->walk.unreadable == 1)
         view_note(v, "A directory in memory can't be read; its files are in the mount's sum only. Cure: run it as root.");
     else if (v->walk.unreadable)
         view_note(v, "%u directories in memory can't be read; their files are in the mount's sum only. Cure: run it as root.",

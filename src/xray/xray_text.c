@@ -318,7 +318,8 @@ static void draw_notes(struct buf *b, const struct screen *s, const struct xray_
 {
     text__title(b, s, "Sight");
     draw(b, s, INK_PLAIN, "   %s",
-         v->see.sight == SIGHT_FULL     ? "full: everything can be read"
+         v->lacked_files                ? "not known: out of file descriptors"
+         : v->see.sight == SIGHT_FULL   ? "full: everything can be read"
          : v->see.sight == SIGHT_DOCKER ? "docker: root without SYS_PTRACE"
                                         : "none: status only");
     text__end_line(b);

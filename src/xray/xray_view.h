@@ -36,6 +36,7 @@ struct xray_view {
     int64_t host_ram; // -1
 
     struct eye_view see;
+    int lacked_files; // EMFILE, ENFILE: files could not be opened for lack of descriptors; 0
     const struct ledger *ledger;
     struct eye_dir big[VIEW_DIRS], fast[VIEW_DIRS]; // the second: those that grow
     int n_big, n_fast;

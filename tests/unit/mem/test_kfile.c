@@ -2,6 +2,7 @@
 #include "mem/kfile.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "fake_tree.h"
@@ -148,7 +149,31 @@ T(what_can_not_be_read_is_an_error)
     close(dir);
 }
 
+T(a_lack_of_descriptors_is_told_once)
+{
+    char buf[64];
+    struct rlimit was, none;
+
+    fake_make();
+    fake_file("f", "1\n");
+    int dir = open(fake_dir, O_RDONLY | O_DIRECTORY), next = dup(dir);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    none = (struct rlimit){(rlim_t)next, was.rlim_max};
+    assert_int_equal(kfile_lacked(), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(kfile_read(dir, "f", buf, sizeof buf), -EMFILE);
+    assert_int_equal(kfile_open(dir, "f", O_RDONLY | O_CLOEXEC), -1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+    assert_int_equal(kfile_read(dir, "none", buf, sizeof buf), -ENOENT); // that is no lack, and doesn't hide it
+    assert_int_equal(kfile_lacked(), EMFILE);
+    assert_int_equal(kfile_lacked(), 0);
+    fake_remove();
+    close(dir);
+}
+
 CLAIMS(C(a_number_is_digits_and_white_space_around_them), C(max_is_a_number_only_where_it_may_be),
        C(keys_are_found_in_any_order_and_by_their_whole_name), C(kilobytes_are_bytes_afterwards),
        C(a_bad_line_costs_its_own_value_only), C(the_first_of_two_equal_keys_counts), C(pressure_is_the_total_of_its_line),
-       C(a_list_of_cpus_is_counted), C(what_does_not_fit_ends_with_a_whole_line), C(what_can_not_be_read_is_an_error))
+       C(a_list_of_cpus_is_counted), C(what_does_not_fit_ends_with_a_whole_line), C(what_can_not_be_read_is_an_error),
+       C(a_lack_of_descriptors_is_told_once))
