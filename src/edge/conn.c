@@ -21,6 +21,7 @@
 
 #define SCRATCH_BYTES (64u << 10)
 #define PIPELINE_MAX (64u << 10) // bytes kept behind the request under way
+#define FIRST_REQUEST_MS 1000    // what a connection that never had one gets when the edge ends
 #define LINGER_MS 2000           // RFC 9112 §9.6: read on for a while, or the last answer may be lost to a reset
 #define LINGER_BYTES (1u << 20)
 #define RATE_SPAN_MS 10000 // a body's rate is judged over this span, so that a short pause harms nobody
@@ -77,8 +78,7 @@ static void conn_close(struct conn *c)
     if (c->all_next)
         c->all_next->all_prev = c->all_prev;
     gauge_add(COUNTER_CONNECTIONS_OPEN, -1);
-    if (!c->admin)
-        edge.n_conns--;
+    (*(c->admin ? &edge.n_admin_conns : &edge.n_conns))--;
     if (r) {
         if (!c->response_ended || conn__out_pending(c))
             req_on_client_gone(r);
@@ -540,8 +540,7 @@ void conn_accept(int fd, bool admin, const void *addr, unsigned addr_n)
     if (all_first)
         all_first->all_prev = c;
     all_first = c;
-    if (!admin)
-        edge.n_conns++;
+    (*(admin ? &edge.n_admin_conns : &edge.n_conns))++;
     count(COUNTER_CONNECTIONS_ACCEPTED);
     gauge_add(COUNTER_CONNECTIONS_OPEN, 1);
     wait_for_head(c);
@@ -560,8 +559,14 @@ bool conn_close_oldest_idle(void)
 
 void conn_close_idle(void)
 {
-    while (idle_first)
-        conn_close(idle_first);
+    for (struct conn *c = idle_first, *next; c; c = next) {
+        next = c->idle_next;
+        if (c->n_requests)
+            conn_close(c);
+        else if (!c->last_wait)
+            arm(c, FIRST_REQUEST_MS);
+        c->last_wait = true;
+    }
 }
 
 unsigned conn_cut_all(void)

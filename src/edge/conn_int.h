@@ -43,6 +43,7 @@ struct conn {
     uint64_t body_mark_ms; // body rate: since when, and how many bytes came
     uint64_t body_mark_n;
     unsigned n_requests;
+    bool last_wait;        // the edge ends, and its first request is waited for a moment
     unsigned minor;
     bool keep_alive;
     bool client_closes;    // it said itself that nothing follows this request

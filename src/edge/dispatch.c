@@ -418,10 +418,3 @@ unsigned dispatch_n_unseen(void)
         n += w->state == WORKER_BUSY && !w->req;
     return n;
 }
-
-void dispatch_shutdown(void)
-{
-    for (struct worker *w = all_workers; w; w = w->next)
-        if (w->state == WORKER_IDLE)
-            tell_to_leave(w);
-}

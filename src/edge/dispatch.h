@@ -29,7 +29,6 @@ void dispatch_on_worker_add(struct msg *m);
 void dispatch_on_worker_gone(const struct msg *m);
 void dispatch_on_retire(uint32_t worker_id);
 void dispatch_on_pool_state(const struct msg *m);
-// Drain: no jobs but those of requests that are here already; idle workers are told to leave when the last is done.
+// Drain: no jobs but those of requests that are here already.
 unsigned dispatch_n_running(void); // requests queued or in a worker, and jobs that go on after their answer
 unsigned dispatch_n_unseen(void);  // of them, jobs that nobody waits for any more
-void dispatch_shutdown(void);      // tells all workers to leave

@@ -32,19 +32,35 @@
 struct edge edge;
 static struct watch master_watch;
 static struct timer drain_timer;
-static struct task idle_task;
+static struct task idle_task, end_task;
 
 static void finish(int result)
 {
     access_log_flush();
-    dispatch_shutdown();
     loop_stop(result);
+}
+
+static bool has_answered(void)
+{
+    return edge.n_conns == 0 && dispatch_n_running() == 0;
+}
+
+// The admin listener goes last, and what it accepted is answered as well.
+static void try_end(struct task *t)
+{
+    if (!has_answered())
+        return;
+    listener_stop_admin();
+    if (!edge.keep_idle)
+        conn_close_idle();
+    if (edge.n_admin_conns == 0)
+        finish(EXIT_OK);
 }
 
 void edge__check_drained(void)
 {
-    if (edge.draining && edge.n_conns == 0 && dispatch_n_running() == 0)
-        finish(EXIT_OK);
+    if (edge.draining && has_answered())
+        loop_defer(&end_task, try_end); // in a turn of its own: it closes connections, and one of them may have called
 }
 
 static void on_drain_deadline(struct timer *t)
@@ -66,7 +82,7 @@ static void on_drain(const struct msg_drain *d)
 {
     edge.draining = true;
     edge.keep_idle = d->keep_idle != 0;
-    listener_stop(!edge.keep_idle);
+    listener_stop(d->shared);
     // After what was just accepted has been looked at: it may have its request with it.
     loop_defer(&idle_task, close_idle);
     timer_set(&drain_timer, on_drain_deadline, d->deadline_ms);

@@ -14,6 +14,7 @@
 #include "conf/conf.h"
 #include "edge/edge_int.h"
 #include "ipc/board.h"
+#include "ipc/msg_types.h"
 
 #define PAUSE_MS 100
 #define ROUND_ACCEPTS 64
@@ -22,6 +23,7 @@
 
 struct listener {
     struct watch watch;
+    struct task task;
     bool admin;
 };
 
@@ -99,9 +101,15 @@ static bool accept_round(struct listener *l)
     return true;
 }
 
+static void on_turn(struct task *t)
+{
+    (void)accept_round(container_of(t, struct listener, task));
+}
+
+// After the other callbacks of the round: if DRAIN is among them, whoever connected after it is the next edge's.
 static void on_connection(struct watch *w, uint32_t events)
 {
-    (void)accept_round(container_of(w, struct listener, watch));
+    loop_defer(&container_of(w, struct listener, watch)->task, on_turn);
 }
 
 void listener_init(const int *fds, size_t n, int admin_fd)
@@ -120,19 +128,34 @@ void listener_init(const int *fds, size_t n, int admin_fd)
     }
 }
 
-void listener_stop(bool take_waiting)
+static void stop(struct listener *l, bool take_waiting)
+{
+    int fd = l->watch.fd;
+
+    if (!l->watch.added)
+        return;
+    // The kernel has accepted those in its queue: closing now would reset them, with their requests in them.
+    for (int n = 0; take_waiting && n < QUEUE_ROUNDS && accept_round(l); n++)
+        continue;
+    loop_undefer(&l->task);
+    loop_del(&l->watch);
+    close(fd);
+}
+
+void listener_stop(uint64_t shared)
 {
     for (size_t i = 0; i < n_listeners; i++) {
-        if (listeners[i].admin && take_waiting)
-            continue; // what goes on during the last drain stays visible; at a reload the next edge answers
-        int fd = listeners[i].watch.fd;
-        // The kernel has accepted those in its queue: closing now would reset them, with their requests in them.
-        for (int n = 0; take_waiting && listeners[i].watch.added && n < QUEUE_ROUNDS && accept_round(&listeners[i]); n++)
-            continue;
-        if (listeners[i].watch.added) {
-            loop_del(&listeners[i].watch);
-            close(fd);
-        }
+        struct listener *l = &listeners[i];
+        bool is_shared = shared & (l->admin ? DRAIN_ADMIN : DRAIN_LISTENER(i));
+        if (!l->admin || is_shared)
+            stop(l, !is_shared);
     }
     timer_clear(&pause_timer);
+}
+
+void listener_stop_admin(void)
+{
+    for (size_t i = 0; i < n_listeners; i++)
+        if (listeners[i].admin)
+            stop(&listeners[i], true);
 }

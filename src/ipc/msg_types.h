@@ -70,9 +70,13 @@ struct msg_logs {
     uint32_t unused;
 };
 
+#define DRAIN_ADMIN (UINT64_C(1) << 63)
+#define DRAIN_LISTENER(i) (UINT64_C(1) << ((i) < 62 ? (i) : 62))
+
 struct msg_drain {
     uint32_t deadline_ms; // from now; then what still runs is cut
     uint32_t keep_idle;   // 1: idle connections may send one more request until then (reload); 0: they are closed at once
+    uint64_t shared;      // bit n: another edge accepts on the n-th listening socket; DRAIN_ADMIN: on the admin's
 };
 
 struct msg_worker_kill {

@@ -241,8 +241,7 @@ void listeners_drop_unused(void)
 void listeners_stop(void)
 {
     for (struct listener *l = all; l; l = l->next)
-        if (!l->admin)
-            fd_close(&l->fd);
+        fd_close(&l->fd);
 }
 
 void listeners_keep_files(void)

@@ -34,7 +34,8 @@ struct listener *listener_get_systemd_admin(void);
 struct listener *listener_unref(struct listener *l);
 // Closes inherited sockets that nobody took.
 void listeners_drop_unused(void);
-// Refuses new connections from now on (the edge closes its own descriptors when it drains); the admin listener stays.
+// Refuses new connections from now on: the edge closes its own descriptors when it drains, the admin's as the last. Socket
+// files stay.
 void listeners_stop(void);
 // After a hand-over: socket files stay.
 void listeners_keep_files(void);

@@ -33,6 +33,14 @@ struct service *service_new(struct conf *conf, bool first)
     return svc;
 }
 
+static void release_listeners(struct service *svc)
+{
+    for (size_t i = 0; i < svc->n_listeners; i++)
+        listener_unref(svc->listeners[i]);
+    svc->n_listeners = 0;
+    svc->admin = listener_unref(svc->admin);
+}
+
 void service_free(struct service *svc)
 {
     for (struct service **at = &master.services; *at; at = &(*at)->next)
@@ -44,9 +52,7 @@ void service_free(struct service *svc)
         master.current = NULL;
     for (size_t i = 0; i < svc->conf->n_pools; i++)
         pool_done(&svc->pools[i]);
-    for (size_t i = 0; i < svc->n_listeners; i++)
-        listener_unref(svc->listeners[i]);
-    listener_unref(svc->admin);
+    release_listeners(svc);
     timer_clear(&svc->limit);
     timer_clear(&svc->gone);
     timer_clear(&svc->edge.respawn);
@@ -123,9 +129,32 @@ void service_fail(struct service *svc, int code, const char *fmt, ...)
     master_on_failure(svc, code, text);
 }
 
+static bool listens(const struct service *svc, const struct listener *l)
+{
+    for (size_t i = 0; svc && i < svc->n_listeners; i++)
+        if (svc->listeners[i] == l)
+            return true;
+    return svc && l && svc->admin == l;
+}
+
+// Which of its sockets another edge accepts on: the current service's, or after a hand-over the new master's.
+static uint64_t shared_sockets(const struct service *svc)
+{
+    uint64_t shared = 0;
+
+    if (master.handing_over)
+        return UINT64_MAX;
+    if (svc == master.current)
+        return 0;
+    for (size_t i = 0; i < svc->n_listeners; i++)
+        if (listens(master.current, svc->listeners[i]))
+            shared |= DRAIN_LISTENER(i);
+    return shared | (listens(master.current, svc->admin) ? DRAIN_ADMIN : 0);
+}
+
 void service_drain(struct service *svc, unsigned deadline_ms, bool keep_idle)
 {
-    struct msg_drain body = {deadline_ms, keep_idle};
+    struct msg_drain body = {deadline_ms, keep_idle, shared_sockets(svc)};
 
     if (svc->state == SERVICE_CLOSING)
         return;
@@ -135,6 +164,8 @@ void service_drain(struct service *svc, unsigned deadline_ms, bool keep_idle)
     }
     svc->state = SERVICE_DRAINING;
     svc->edge.draining = true;
+    if (keep_idle)
+        release_listeners(svc); // it starts no edge any more; an address that the configuration lost is free at once
     timer_clear(&svc->limit);
     board_proc_set_state(svc->edge.row, BOARD_LEAVING);
 }
