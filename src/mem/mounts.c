@@ -3,6 +3,7 @@
 // different devices, and fd >= 0 only where the directory opened lies on that device.
 #include "mem/mounts.h"
 
+#include "mem/kfile.h"
 #include "mem/lines.h"
 
 #include <errno.h>
@@ -133,7 +134,7 @@ static int open_beneath(int root, const char *path)
     struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     int fd = (int)syscall(SYS_openat2, root, relative, &how, sizeof how);
     if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EINVAL))
-        fd = openat(root, relative, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        fd = kfile_open(root, relative, O_PATH | O_CLOEXEC | O_NOFOLLOW);
     return fd < 0 ? -errno : fd;
 }
 
@@ -231,6 +232,7 @@ struct overlay { // an overlay seen, until it is clear what its upper directory 
     char path[MOUNT_PATH], upper[MOUNT_PATH * 2];
 };
 #define OVERLAYS_MAX 8
+#define HIDDEN_SLACK (1 << 20) // between two reads of what is in memory
 
 // The mount that a path lies on: the longest mountpoint that it begins with.
 struct longest {
@@ -249,7 +251,7 @@ static bool is_beneath(const char *path, const char *mountpoint, size_t *ret_len
 static void find_upper(int dir, const char *name, char *scratch, size_t size, const struct overlay *o, int n,
                        struct longest *best)
 {
-    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+    int fd = kfile_open(dir, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return;
     struct lines lines;
@@ -270,24 +272,66 @@ static void find_upper(int dir, const char *name, char *scratch, size_t size, co
     close(fd);
 }
 
+// The container may have a mount of its own where its host has that of the upper directory. What can't be entered is believed.
+static bool is_in_sight(int root, const char *upper, dev_t dev)
+{
+    int fd = open_beneath(root, upper);
+    struct stat st;
+    if (fd < 0)
+        return fd != -ENOENT && fd != -ENOTDIR;
+    bool is = fstat(fd, &st) == 0 && st.st_dev == dev;
+    close(fd);
+    return is;
+}
+
+static int64_t scale(uint64_t blocks, int64_t unit)
+{
+    int64_t out;
+    return blocks > INT64_MAX || __builtin_mul_overflow((int64_t)blocks, unit, &out) ? INT64_MAX : out;
+}
+
+// Does an overlay lie on a tmpfs that no mountpoint shows, as a container's root does where the host keeps its writes in memory?
+// A directory then has the size that tmpfs gives it, 40 and 20 for each name, and no block; and there isn't more used than shared
+// memory in the machine.
+static bool lies_on_hidden_tmpfs(int proc, int root, const char *path)
+{
+    static const struct kfile_key shmem = {STR("Shmem"), 0};
+    char buf[4096];
+    int64_t in_memory;
+    struct stat st;
+    struct statfs fs;
+    int fd = open_beneath(root, path);
+    if (fd < 0)
+        return false;
+    bool can_be = fstat(fd, &st) == 0 && fstatfs(fd, &fs) == 0 && st.st_blocks == 0 && st.st_size >= 40 && st.st_size % 20 == 0 &&
+                  fs.f_files > 0 && fs.f_bfree <= fs.f_blocks;
+    close(fd);
+    ssize_t n = can_be ? kfile_read(proc, "meminfo", buf, sizeof buf) : -1;
+    return n > 0 && kfile_keys((struct str){buf, (size_t)n}, &shmem, 1, &in_memory) &&
+           scale(fs.f_blocks - fs.f_bfree, fs.f_bsize) <= in_memory + HIDDEN_SLACK;
+}
+
 // An overlay's statfs is that of its upper directory. It is counted by itself only where that tmpfs can't be seen.
 static void add_overlays(int proc, int proc_pid, int root, pid_t pid, char *scratch, size_t size, struct mounts *m,
                          struct overlay *o, int n)
 {
-    for (int pass = 0; pass < 2; pass++) {
-        struct longest best[OVERLAYS_MAX] = {0};
-        if (pass == 0)
-            find_upper(proc_pid, "mountinfo", scratch, size, o, n, best);
-        else // its path is one of the host's, where this process may be
-            find_upper(proc, "self/mountinfo", scratch, size, o, n, best);
-        for (int i = 0; i < n; i++) {
-            int j = best[i].in_memory ? mounts_find_dev(m, best[i].dev) : -1;
-            if (!best[i].in_memory || (j >= 0 && m->m[j].fd >= 0))
-                continue;
-            char slash[] = "/";
-            struct mount_line l = {.major = major(o[i].dev), .minor = minor(o[i].dev), .root = slash, .path = o[i].path};
-            add(m, root, pid, &l, MOUNT_OVERLAY);
+    struct longest best[2][OVERLAYS_MAX] = {0};
+    find_upper(proc_pid, "mountinfo", scratch, size, o, n, best[0]);
+    find_upper(proc, "self/mountinfo", scratch, size, o, n, best[1]); // its path is one of the host's, where this process may be
+    for (int i = 0; i < n; i++) {
+        bool seen = false, hidden = false;
+        for (int pass = 0; pass < 2; pass++) {
+            const struct longest *b = &best[pass][i];
+            int j = b->in_memory ? mounts_find_dev(m, b->dev) : -1;
+            bool shown = j >= 0 && m->m[j].fd >= 0;
+            seen |= shown && (pass || is_in_sight(root, o[i].upper, b->dev));
+            hidden |= b->in_memory && !shown;
         }
+        if (seen || !(hidden || lies_on_hidden_tmpfs(proc, root, o[i].path)))
+            continue;
+        char slash[] = "/";
+        struct mount_line l = {.major = major(o[i].dev), .minor = minor(o[i].dev), .root = slash, .path = o[i].path};
+        add(m, root, pid, &l, MOUNT_OVERLAY);
     }
 }
 
@@ -333,7 +377,7 @@ static bool holds_fd(const struct mounts *m, int fd)
 
 int mounts_gather(int proc, int proc_pid, int root, bool gvisor, pid_t pid, char *scratch, size_t size, struct mounts *new)
 {
-    int fd = openat(proc_pid, "mountinfo", O_RDONLY | O_CLOEXEC);
+    int fd = kfile_open(proc_pid, "mountinfo", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     struct overlay overlays[OVERLAYS_MAX];
@@ -388,7 +432,7 @@ int mounts_read(int proc, int proc_pid, int root, bool gvisor, char *scratch, si
 
 bool mounts_is_fuse(int proc_pid, dev_t dev, char *scratch, size_t size)
 {
-    int fd = openat(proc_pid, "mountinfo", O_RDONLY | O_CLOEXEC);
+    int fd = kfile_open(proc_pid, "mountinfo", O_RDONLY | O_CLOEXEC);
     bool is = false;
     struct mount_line l;
     struct lines lines;
@@ -414,12 +458,6 @@ void mounts_close(struct mounts *m)
         if (m->m[i].fd >= 0)
             close(m->m[i].fd);
     *m = (struct mounts){0};
-}
-
-static int64_t scale(uint64_t blocks, int64_t unit)
-{
-    int64_t out;
-    return blocks > INT64_MAX || __builtin_mul_overflow((int64_t)blocks, unit, &out) ? INT64_MAX : out;
 }
 
 void mounts_measure(struct mounts *m)

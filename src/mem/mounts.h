@@ -59,8 +59,8 @@ void mounts_upperdir(const char *super, char *out, size_t size);
 bool mounts_is_fuse(int proc_pid, dev_t dev, char *scratch, size_t size);
 
 // Reads mountinfo and opens what is in memory. proc_pid: descriptor of /proc/PID; proc: of /proc (self/mountinfo is asked
-// where an overlay has its upper directory); root: of the container's /. m is filled anew;
-// descriptors of mounts that are still there are kept. scratch: at least 64 KiB. 0 or -errno (m is then as it was).
+// where an overlay has its upper directory, meminfo whether that may be a tmpfs no mountpoint shows); root: of the container's /.
+// m is filled anew; descriptors of mounts that are still there are kept. scratch: at least 64 KiB. 0 or -errno (m is then as it was).
 // gvisor: overlays are the sentry's memory.
 int mounts_read(int proc, int proc_pid, int root, bool gvisor, char *scratch, size_t size, struct mounts *m);
 // The two halves of it, for several mount namespaces: adds to `new` what it doesn't hold, as seen by process pid (0: the one that

@@ -159,6 +159,37 @@ def test_the_tightest_ancestor_counts():
         outer.close()
 
 
+# A container's root as Cloud Run's second generation and hosts with their images in memory make it: what is written lies on a
+# tmpfs of the host's, which no mountpoint inside shows. 77: no overlay can be mounted here.
+HIDDEN = """
+mount --make-rprivate / && mount -t tmpfs m "$0/mem" && mkdir "$0/mem/upper" "$0/mem/work" && cp "$1" "$0/mem/upper/xray" &&
+mount -t overlay o -o "lowerdir=/,upperdir=$0/mem/upper,workdir=$0/mem/work" "$0/root" || exit 77
+mkdir -p "$0/root/proc" "$0/root/sys/fs/cgroup" && mount -t proc proc "$0/root/proc" &&
+mount --rbind /sys/fs/cgroup "$0/root/sys/fs/cgroup" && shift &&
+exec chroot "$0/root" sh -c 'mkdir -p /app/var/cache && yes | head -c 20971520 >/app/var/cache/pages && exec /xray --json --self'
+"""
+
+
+def test_a_root_whose_writes_lie_on_a_tmpfs_out_of_sight_is_in_memory(tmp_path):
+    if group.unusable():
+        pytest.skip(group.unusable())
+    for d in ("mem", "root"):
+        (tmp_path / d).mkdir()
+    g = group.Group("hidden", 128 * MIB)
+    try:
+        done = subprocess.run(g.entering(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", HIDDEN, tmp_path, tool.BINARY]),
+                              capture_output=True, text=True, timeout=60)
+    finally:
+        g.close()
+    if done.returncode == 77:
+        pytest.skip(f"no overlay can be mounted here: {done.stderr}")
+    assert done.returncode == 0, done.stderr
+    seen = tool.parse(done.stdout)
+    assert [(m["path"], m["kind"]) for m in seen["mounts"] if m["used_bytes"]] == [("/", "overlay")], seen
+    assert any(d["path"] == "/app/var/cache" and d["bytes"] == 20 * MIB for d in seen["directories"]), seen
+    assert abs(seen["unexplained_bytes"]) <= tool.reserve(seen["usage_bytes"]), seen
+
+
 def test_in_gvisor_it_says_what_it_can_not_see():
     if sandbox.unusable():
         pytest.skip(sandbox.unusable())
