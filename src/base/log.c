@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,11 +13,14 @@
 #include <unistd.h>
 
 #define LINE_BYTES 8192
+#define PATIENCE_SPAN_MS 10000
 
 static char role_name[48];
 static int out_fd = STDERR_FILENO;
 static bool dont_wait, unfinished; // unfinished: the last line was written in part
 static unsigned dropped;
+static unsigned patience_ms;                   // how long lines may wait in all of a span
+static uint64_t patience_since, patience_used; // the span's begin, and what went of it, in ms
 static enum log_level max_level = LOG_LEVEL_NOTICE;
 
 static const char *const level_names[] = {"ERROR", "WARNING", "NOTICE", "DEBUG"};
@@ -39,7 +43,14 @@ int log_fd(void)
 
 void log_dont_wait(void)
 {
+    log_wait_at_most(0);
+}
+
+void log_wait_at_most(unsigned ms)
+{
     dont_wait = true;
+    patience_ms = ms;
+    patience_used = 0;
 }
 
 unsigned log_dropped(void)
@@ -76,12 +87,31 @@ static size_t copy_visible(char *dst, size_t room, const char *src, size_t n)
     return w;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 // Whether a write of up to PIPE_BUF bytes is done at once; only one whose reader hangs says no.
 static bool has_room(void)
 {
     struct pollfd p = {.fd = out_fd, .events = POLLOUT};
 
-    return !dont_wait || poll(&p, 1, 0) != 0;
+    if (!dont_wait || poll(&p, 1, 0) != 0)
+        return true;
+    uint64_t start = now_ms();
+    if (start - patience_since > PATIENCE_SPAN_MS) {
+        patience_since = start;
+        patience_used = 0;
+    }
+    if (patience_used >= patience_ms)
+        return false;
+    bool room = poll(&p, 1, (int)(patience_ms - patience_used)) > 0;
+    patience_used += now_ms() - start;
+    return room;
 }
 
 static void put(const char *line, size_t n)

@@ -16,6 +16,8 @@ int log_fd(void);
 // From now on a line that a pipe, socket or terminal has no room for is dropped; lines dropped, or refused by a full disk, are
 // counted before the next that is written.
 void log_dont_wait(void);
+// The same, but for a reader that is only slow, lines wait up to ms in all of any ten seconds before one is dropped.
+void log_wait_at_most(unsigned ms);
 unsigned log_dropped(void); // lines lost since one was written last; 0: the last one got through
 // Lines above this level are dropped; NOTICE to begin with.
 void log_set_level(enum log_level max);

@@ -23,8 +23,11 @@ static int open_one(const char *path, int dash_fd)
     else if (strcmp(path, "/dev/stdout") == 0 || strcmp(path, "/dev/stderr") == 0)
         fd = fcntl(path[8] == 'o' ? STDOUT_FILENO : STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     else
-        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-    return fd < 0 ? -errno : fd;
+        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640); // a FIFO without reader: ENXIO
+    if (fd < 0)
+        return -errno;
+    (void)fd_set_nonblock(fd, false);
+    return fd;
 }
 
 static int explain(int err, const char *what, const char *path, char *why, size_t why_cap)

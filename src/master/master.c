@@ -25,6 +25,7 @@
 #define STOP_GRACE_MS 500
 #define REAP_LIMIT_MS 2000
 #define NO_DEADLINE_MS UINT32_MAX
+#define LOG_PATIENCE_MS 200
 
 struct master master;
 static int own_log_fd = -1;
@@ -298,6 +299,7 @@ int master_main(struct conf *conf, const struct conf_args *args, char **argv)
     (void)prctl(PR_SET_DUMPABLE, 0);
     (void)prctl(PR_SET_NAME, "plimsoll: master");
     log_init("master", STDERR_FILENO);
+    log_wait_at_most(LOG_PATIENCE_MS); // the edge's too: whoever reads the log may hang
     notify_init();
     upgrade_init();
     privileges_raise_limits();

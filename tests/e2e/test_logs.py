@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Access log, error log and the request id that ties them together."""
 import json
+import os
 import re
+import select
+import signal
 
 import pytest
 
-from harness import wait_until
+from harness import StartFailed, wait_until
 from rawhttp import build
 
 COMBINED = re.compile(r'(\S+) - (\S+) \[(\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\] "([^"]*)" (\d{3}) (\d+) "([^"]*)" "([^"]*)"\Z')
@@ -211,6 +214,35 @@ def test_error_log_on_stderr(site, start):
     s = start(error_log=False)
     s.fetch("/w.php")
     s.stderr.wait_for("to the terminal")
+
+
+def test_a_log_that_nobody_reads_stops_nothing(site, start):
+    """A log collector that hangs: what it can't take is lost and counted, and requests, reload and stop go on."""
+    site.php("w.php", "error_log(str_repeat('y', 2000)); echo 'ok';")
+    fifo = site.scratch / "log"
+    os.mkfifo(fifo)
+    fd = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)  # a reader that never reads
+    try:
+        s = start(error_log=False, args=("--error-log", fifo))
+        for _ in range(100):
+            assert s.fetch("/w.php").text == "ok"
+        s.signal(signal.SIGHUP)
+        wait_until(lambda: s.counter("reloads", result="done") == 1)
+        assert s.fetch("/w.php").text == "ok"
+        while select.select([fd], [], [], 0)[0]:
+            os.read(fd, 1 << 16)
+        s.fetch("/w.php")
+        wait_until(lambda: select.select([fd], [], [], 0)[0])
+        assert b"lines before this one are lost" in os.read(fd, 1 << 16)
+    finally:
+        os.close(fd)
+
+
+def test_a_log_pipe_without_reader_is_refused_not_waited_for(site, start):
+    os.mkfifo(site.scratch / "log")
+    with pytest.raises(StartFailed) as e:
+        start(error_log=False, args=("--error-log", site.scratch / "log"))
+    assert e.value.code == 1 and "can't open the error log" in e.value.stderr
 
 
 def test_last_lines_are_not_lost(site, start):

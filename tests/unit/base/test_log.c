@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../claim.h"
@@ -48,6 +49,44 @@ T(a_pipe_that_nobody_reads_holds_nobody_up)
     log_set_fd(STDERR_FILENO);
 }
 
+// A reader that begins late and is slow gets every line within the patience; one that never reads costs no more than that.
+T(a_slow_reader_gets_all_lines_and_one_that_hangs_does_not_hold_anybody_up)
+{
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(fcntl(ends[1], F_SETPIPE_SZ, 4096), 4096);
+    pid_t reader = fork();
+    if (reader == 0) {
+        size_t n = 0;
+        close(ends[1]);
+        for (ssize_t got; (got = read(ends[0], text, 64)) > 0;)
+            for (ssize_t i = 0; i < got; i++)
+                n += text[i] == '\n';
+        _exit(n == 500 ? 0 : 1);
+    }
+    assert_true(reader > 0);
+    log_init("test", ends[1]);
+    log_wait_at_most(60000);
+    for (int i = 0; i < 500; i++)
+        log_notice("line %d, and no other takes its place when the reader is slow", i);
+    assert_int_equal(log_dropped(), 0);
+    close(ends[1]);
+    int status = -1;
+    assert_int_equal(waitpid(reader, &status, 0), reader);
+    assert_int_equal(status, 0);
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    log_set_fd(ends[1]);
+    log_wait_at_most(20);
+    alarm(60); // it would wait for ever
+    for (int i = 0; i < 5000; i++)
+        log_notice("line %d, which nobody reads, nor the others", i);
+    alarm(0);
+    assert_true(log_dropped() > 0);
+    log_set_fd(STDERR_FILENO);
+}
+
 T(lines_that_a_full_disk_refused_are_counted)
 {
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC), ends[2];
@@ -84,5 +123,6 @@ T(a_long_line_goes_to_a_file_whole)
     unlink(name);
 }
 
-CLAIMS(C(a_pipe_that_nobody_reads_holds_nobody_up), C(a_long_line_goes_to_a_file_whole),
+CLAIMS(C(a_pipe_that_nobody_reads_holds_nobody_up), C(a_slow_reader_gets_all_lines_and_one_that_hangs_does_not_hold_anybody_up),
+       C(a_long_line_goes_to_a_file_whole),
        C(lines_that_a_full_disk_refused_are_counted))
