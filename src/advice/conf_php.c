@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "advice/server_conf_int.h"
 
@@ -114,7 +115,7 @@ void php_values_take(struct php_values *p, struct str key, struct str value, con
 struct reading {
     const struct conf_view *v;
     struct php_values *p;
-    bool found;
+    bool found, has_ini; // a file of a folder; the php.ini
 };
 
 static void read_ini(void *arg, const char *path)
@@ -148,7 +149,8 @@ static bool read_folder(struct reading *r, const char *folder, struct server_con
 
     snprintf(path, sizeof path, "%.480s/php.ini", folder);
     r->found = false;
-    read_ini(r, path);
+    if (!r->has_ini)
+        read_ini(r, path);
     if (r->found) {
         conf_copy(c->php_ini, sizeof c->php_ini, str_from(path));
         any = true;
@@ -161,6 +163,22 @@ static bool read_folder(struct reading *r, const char *folder, struct server_con
         any = any || r->found;
     }
     return any;
+}
+
+static void read_cwd(struct reading *r, struct server_conf *c)
+{
+    char cwd[480], path[512];
+    ssize_t n = readlinkat(r->v->dir, "cwd", cwd, sizeof cwd - 1);
+
+    // Unlike a deleted one's, a directory's path begins with a slash and is there.
+    if (n <= 0 || cwd[0] != '/')
+        return;
+    cwd[n] = '\0';
+    snprintf(path, sizeof path, "%s/php.ini", n > 1 ? cwd : "");
+    read_ini(r, path);
+    r->has_ini = r->found;
+    if (r->found)
+        conf_copy(c->php_ini, sizeof c->php_ini, str_from(path));
 }
 
 void php_values_read(const struct conf_view *v, const char *const *folders, struct php_values *p, struct server_conf *c)
@@ -181,6 +199,8 @@ void php_values_read(const struct conf_view *v, const char *const *folders, stru
             (void)read_folder(&r, path, c);
         }
     } else {
+        if (v->php_cwd)
+            read_cwd(&r, c);
         for (; *folders && !read_folder(&r, *folders, c); folders++)
             ;
     }

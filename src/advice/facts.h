@@ -23,7 +23,7 @@ struct advice_facts {
     int64_t worker_bytes;                     // private memory of a PHP worker now, the average; of processes, not threads
     int64_t worker_peak;                      // the largest of them
     bool max_threads_auto, max_threads_known; // FrankenPHP
-    int32_t num_threads;                      // FrankenPHP
+    int32_t num_threads;                      // FrankenPHP: PHP threads there are or may be started
     bool go_runtime;                          // a process with a Go runtime is there
     bool gomemlimit_known, gomemlimit_set;    // from that process's environment; Caddy >= 2.10 sets it by itself
     int64_t go_heap, php_heap, native;        // over all processes

@@ -30,6 +30,7 @@ struct requests {
     int fd;        // the socket; -1: no question is under way
     int snmp;      // -1
     int64_t asked; // questions answered: php-fpm and Apache count them too
+    int64_t threads, before; // of FrankenPHP's threads: their counts now, those of threads that have been restarted
     char ask[ASK_MAX];
     size_t ask_n, sent, got;
     struct answer answer;
@@ -38,7 +39,7 @@ struct requests {
 const char *requests_source_name(enum requests_source source)
 {
     static const char *const names[] = {
-        "none", "fpm status", "Caddy metrics", "Apache server-status", "Plimsoll metrics", "TCP connections"};
+        "none", "fpm status", "Caddy metrics", "Apache server-status", "Plimsoll metrics", "FrankenPHP threads", "TCP connections"};
     return (unsigned)source <= REQUESTS_TCP ? names[source] : names[0];
 }
 
@@ -137,7 +138,9 @@ static int take_path(struct str path, struct requests_target *t)
 
 static enum requests_source source_of(struct str path)
 {
-    return str_starts(path, STR("/server-status")) ? REQUESTS_APACHE : REQUESTS_CADDY;
+    return str_starts(path, STR("/server-status"))         ? REQUESTS_APACHE
+           : str_starts(path, STR("/frankenphp/threads")) ? REQUESTS_THREADS
+                                                          : REQUESTS_CADDY;
 }
 
 int requests_parse(const char *url, struct requests_target *ret)
@@ -219,9 +222,11 @@ bool requests_find(const struct server_conf *conf, int root, struct requests_tar
             return true;
         }
     }
-    if (conf->admin[0] && !conf->admin_off) {
-        t.source = conf->server == SERVER_PLIMSOLL ? REQUESTS_PLIMSOLL : REQUESTS_CADDY;
-        if (take_path(STR("/metrics"), &t) == 0 && take_configured(conf->admin, conf->server == SERVER_PLIMSOLL ? 0 : 2019, &t)) {
+    t.frankenphp = conf->server == SERVER_FRANKENPHP;
+    if (conf->admin[0] && !conf->admin_off && (!conf->metrics_off || t.frankenphp)) {
+        struct str path = conf->metrics_off ? STR("/frankenphp/threads") : STR("/metrics");
+        t.source = conf->server == SERVER_PLIMSOLL ? REQUESTS_PLIMSOLL : source_of(path);
+        if (take_path(path, &t) == 0 && take_configured(conf->admin, conf->server == SERVER_PLIMSOLL ? 0 : 2019, &t)) {
             *ret = t;
             return true;
         }
@@ -249,7 +254,7 @@ int requests_open(const struct requests_target *target, int proc_pid, struct req
     // A port of another network can't be reached, its counters can be read.
     if (r->target.source != REQUESTS_TCP && r->target.addr.ss_family != AF_UNIX && is_elsewhere(proc_pid))
         r->target.source = REQUESTS_TCP;
-    if (r->target.source == REQUESTS_TCP && proc_pid >= 0)
+    if ((r->target.source == REQUESTS_TCP || r->target.frankenphp) && proc_pid >= 0)
         r->snmp = openat(proc_pid, "net/snmp", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     *ret = r;
     return 0;
@@ -369,13 +374,38 @@ static int read_snmp(struct requests *r, struct requests_answer *ret)
     return 0;
 }
 
+// FrankenPHP's admin answers, but has no such count: metrics are off, or it is older than its threads' counts.
+static void fall_back(struct requests *r)
+{
+    bool threads = r->target.source == REQUESTS_CADDY;
+
+    if (!r->target.frankenphp || r->asked > 0 || (!threads && r->snmp < 0))
+        return;
+    r->target.source = threads ? REQUESTS_THREADS : REQUESTS_TCP;
+    snprintf(r->target.path, sizeof r->target.path, "/frankenphp/threads");
+}
+
+// A thread that is restarted or given up takes its count with it: what came in between isn't known, so the sum goes on from
+// where it was.
+static int64_t sum_of_threads(struct requests *r, int64_t now)
+{
+    if (now < r->threads)
+        r->before += r->threads - now;
+    r->threads = now;
+    return r->before + now;
+}
+
 static int finish(struct requests *r, struct requests_answer *ret)
 {
     struct requests_answer a;
     int rc = answer_end(&r->answer, &a);
 
+    if (rc == -ENODATA || rc == -ENOENT)
+        fall_back(r);
     if (rc < 0)
         return rc;
+    if (a.source == REQUESTS_THREADS)
+        a.total = sum_of_threads(r, a.total);
     // php-fpm counts a question when it comes, Apache when it has been answered.
     int64_t counted = a.source == REQUESTS_FPM ? r->asked + 1 : a.source == REQUESTS_APACHE ? r->asked : 0;
     a.total = a.total > counted ? a.total - counted : 0;
@@ -432,9 +462,17 @@ int requests_step(struct requests *r, struct requests_answer *ret)
 int requests_ask(struct requests *r, int deadline_ms, struct requests_answer *ret)
 {
     int64_t end = (int64_t)clock_ms() + deadline_ms;
+    enum requests_source source = r->target.source;
     int rc = requests_start(r);
 
-    while (rc == 0 && (rc = requests_step(r, ret)) == -EINPROGRESS) {
+    while (rc == 0 && (rc = requests_step(r, ret)) != 0) {
+        if (rc != -EINPROGRESS && r->target.source == source)
+            return rc;
+        if (rc != -EINPROGRESS) { // there is another way to count
+            source = r->target.source;
+            rc = requests_start(r);
+            continue;
+        }
         int64_t left = end - (int64_t)clock_ms();
         struct pollfd p = {.fd = r->fd, .events = requests_events(r)};
         if (left <= 0) {

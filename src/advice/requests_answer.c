@@ -83,6 +83,8 @@ static void take_metric(struct answer *a, struct str line)
     size_t name = is_caddy ? caddy.n : ours.n;
     double value;
 
+    // FrankenPHP's own stand there as soon as metrics are on, Caddy's with the first request.
+    a->found = a->found || str_starts(line, STR("frankenphp_total_threads "));
     if ((!is_caddy && !is_ours) || line.n <= name || (line.p[name] != ' ' && line.p[name] != '{'))
         return;
     struct str rest = {line.p + name, line.n - name};
@@ -104,13 +106,32 @@ static void take_metric(struct answer *a, struct str line)
     }
 }
 
+// Each thread's "RequestCount": 42, stands on a line of its own.
+static void take_thread(struct answer *a, struct str line)
+{
+    static const struct str key = STR("\"RequestCount\":");
+    double value;
+
+    line = str_trim(line);
+    if (!str_starts(line, key))
+        return;
+    line = (struct str){line.p + key.n, line.n - key.n};
+    line.n -= line.n && line.p[line.n - 1] == ',';
+    if (!number(line, &value) || a->total > INT64_MAX / 2)
+        return;
+    a->total += (int64_t)value;
+    a->found = true;
+}
+
 static void take_body_line(struct answer *a, struct str line)
 {
     static const struct str fpm = STR("accepted conn:"), apache = STR("Total Accesses:");
     struct str key = a->source == REQUESTS_FPM ? fpm : apache;
     double value;
 
-    if (a->source == REQUESTS_CADDY || a->source == REQUESTS_PLIMSOLL) {
+    if (a->source == REQUESTS_THREADS) {
+        take_thread(a, line);
+    } else if (a->source == REQUESTS_CADDY || a->source == REQUESTS_PLIMSOLL) {
         take_metric(a, line);
     } else if (!a->found && str_starts(line, key) && number((struct str){line.p + key.n, line.n - key.n}, &value)) {
         a->total = (int64_t)value;

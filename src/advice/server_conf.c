@@ -4,6 +4,7 @@
 // reads; another SAPI's files are never asked.
 #include "advice/server_conf.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #define ARGS_MAX 8192
 #define ENVIRON_MAX (256u << 10)
 #define CADDIES_MAX 4 // in front, asked in turn
+#define TASKS_MAX 4096
 
 // Whose configuration counts, in this order; the first kind of process that is there.
 static const struct {
@@ -204,11 +206,38 @@ static void read_fpm(struct conf_view *v, const char *comm, struct server_conf *
     php_values_finish(&p, c);
 }
 
-static void read_frankenphp(const struct conf_view *v, struct server_conf *c)
+// FrankenPHP calls its threads php-0, php-1, ... (in hexadecimal). They are as many as num_threads says, or its default, and those
+// started since; none is given back but to be started again.
+static void count_threads(const struct conf_view *v, struct server_conf *c)
+{
+    int fd = openat(v->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *d;
+    int64_t n = 0;
+
+    if (!dir && fd >= 0)
+        close(fd);
+    for (int looks = 0; dir && looks < TASKS_MAX && (d = readdir(dir)); looks++) {
+        char path[300];
+        size_t length;
+        snprintf(path, sizeof path, "%s/comm", d->d_name);
+        char *name = d->d_name[0] == '.' ? NULL : read_file_of(fd, path, 32, &length);
+        n += name && strncmp(name, "php-", 4) == 0 && strspn(name + 4, "0123456789abcdef") > 0 &&
+             name[4 + strspn(name + 4, "0123456789abcdef")] == '\n';
+        free(name);
+    }
+    if (dir)
+        closedir(dir);
+    if (n > 0)
+        conf_set(&c->threads, n, "the running process", 0);
+}
+
+static void read_frankenphp(struct conf_view *v, struct server_conf *c)
 {
     struct php_values p = {0};
     char debian[64];
 
+    v->php_cwd = true;
     debian_folder(v, "embed", debian, sizeof debian);
     php_values_read(v,
                     (const char *const[]){"/usr/local/etc/php", "/etc/php-zts", "/etc/frankenphp", "/usr/local/lib", "/lib",
@@ -216,6 +245,7 @@ static void read_frankenphp(const struct conf_view *v, struct server_conf *c)
                     &p, c);
     conf_read_caddyfile(v, &p, c);
     php_values_finish(&p, c);
+    count_threads(v, c);
 }
 
 static void read_apache(const struct conf_view *v, struct server_conf *c)
@@ -322,8 +352,12 @@ void server_conf_facts(const struct server_conf *c, struct advice_facts *io)
         io->memory_limit = c->memory_limit.value;
     if (c->max_children.known)
         io->max_children = (int32_t)c->max_children.value;
-    if (c->num_threads.known)
-        io->num_threads = (int32_t)c->num_threads.value;
+    // As many as there are or are to come; with `auto` only those there are.
+    const struct conf_amount *threads[] = {&c->threads, &c->num_threads, &c->max_threads};
+    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
+        if (threads[i]->known && threads[i]->value > io->num_threads)
+            io->num_threads = (int32_t)threads[i]->value;
+    }
     if (c->max_threads_auto || c->max_threads.known) {
         io->max_threads_known = true;
         io->max_threads_auto = c->max_threads_auto;

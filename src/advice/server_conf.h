@@ -42,9 +42,11 @@ struct server_conf {
     struct conf_amount apcu_bytes;               // apc.shm_size; also where APCu isn't loaded
     struct conf_amount gomemlimit;               // 0: off; known and set by nobody: not known, but gomemlimit_asked
     bool gomemlimit_asked;                       // the environment could be read
-    struct conf_amount num_threads, max_threads; // FrankenPHP
+    struct conf_amount num_threads, max_threads; // FrankenPHP, as configured
+    struct conf_amount threads;                  // FrankenPHP's for PHP that run now
     bool max_threads_auto;
     bool admin_off;           // Caddy's admin endpoint is off
+    bool metrics_off;         // Caddy's metrics are, as far as its file says; false: on, or not known
     char admin[CONF_ADDRESS]; // Caddy's or Plimsoll's, "" not known
     char php_ini[CONF_FROM];  // the file read, "" none
     int32_t n_pools, pools_dropped;

@@ -14,6 +14,7 @@ struct conf_view {
     int root;      // "/" of the process
     int dir;       // /proc/PID
     bool php_args; // its arguments are PHP's: -c, -d
+    bool php_cwd;  // its PHP takes a php.ini of the directory it works in, before that of a folder
     char *args;    // cmdline, NUL-separated
     size_t args_n;
     char *environ; // NUL-separated; NULL where it can't be read
@@ -54,7 +55,8 @@ struct php_values {
 };
 // Of one line of a php.ini or a pool's php_value.
 void php_values_take(struct php_values *p, struct str key, struct str value, const char *from, unsigned line);
-// Reads the php.ini in the first of the folders (NULL-terminated) that has one, and its conf.d; then -d of the arguments.
+// Reads the php.ini in the first of the folders (NULL-terminated) that has one, and its conf.d; then -d of the arguments. A php.ini
+// where the process works stands for the folder's, but not for its conf.d.
 void php_values_read(const struct conf_view *v, const char *const *folders, struct php_values *p, struct server_conf *c);
 // Fills in PHP's defaults where no file says otherwise, and copies to c.
 void php_values_finish(struct php_values *p, struct server_conf *c);

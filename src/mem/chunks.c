@@ -44,7 +44,7 @@ struct heap {
 };
 
 struct chunks_room {
-    bool tell_shared;
+    bool tell_shared, full; // full: there was more than has room
     int32_t n, n_heaps;
     struct heap heap[CHUNKS_HEAPS];
     struct candidate c[CHUNKS_MAX];
@@ -148,7 +148,7 @@ static void look_at(struct chunks_room *room, struct target *t, uint64_t address
 {
     unsigned char head[28];
 
-    if (room->n == CHUNKS_MAX || !is_present(t, address) || !fetch(t, address, head, sizeof head))
+    if (!is_present(t, address) || !fetch(t, address, head, sizeof head))
         return;
     uint64_t heap = u64_at(head);
     uint32_t main = unit_of(heap - HEAP_AT), next = unit_of(u64_at(head + 8)), prev = unit_of(u64_at(head + 16));
@@ -156,6 +156,7 @@ static void look_at(struct chunks_room *room, struct target *t, uint64_t address
     if (main == NONE || next == NONE || prev == NONE || free_pages >= CHUNK_PAGES || !proc_maps_find(t->maps, heap))
         return;
     int32_t index = heap_index(room, main);
+    room->full = room->full || index < 0;
     if (index >= 0)
         room->c[room->n++] =
             (struct candidate){(uint32_t)(address / CHUNK_BYTES), next, prev, (uint16_t)index, (uint16_t)free_pages};
@@ -171,7 +172,8 @@ static void find_candidates(struct chunks_room *room, struct target *t)
             continue;
         uint64_t at = (s->start + CHUNK_BYTES - 1) / CHUNK_BYTES * CHUNK_BYTES, looks = 0;
         // A sparse mapping of terabytes is no heap of PHP's: as many looks as there may be chunks are enough.
-        for (; at > last && s->end - at >= PAGE && at < s->end && looks < CHUNKS_MAX && !t->gone; at += CHUNK_BYTES, looks++) {
+        for (; at > last && s->end - at >= PAGE && at < s->end && looks < CHUNKS_MAX && room->n < CHUNKS_MAX && !t->gone;
+             at += CHUNK_BYTES, looks++) {
             look_at(room, t, at);
             last = at;
         }
@@ -333,6 +335,7 @@ int chunks_read(struct chunks_room *room, int mem, int pagemap, const struct pro
     uint64_t huge_room = 0;
 
     room->n = room->n_heaps = 0;
+    room->full = false;
     find_candidates(room, &t);
     if (t.gone)
         return -ESRCH;
@@ -358,7 +361,7 @@ int chunks_read(struct chunks_room *room, int mem, int pagemap, const struct pro
     }
     if (t.gone)
         return -ESRCH;
-    out.exact = out.exact && t.reads > 0;
+    out.exact = out.exact && t.reads > 0 && !room->full && room->n < CHUNKS_MAX;
     *ret = out;
     return 0;
 }

@@ -11,7 +11,7 @@
 
 #include "mem/proc_maps.h"
 
-#define CHUNKS_HEAPS 256  // threads with a heap; the rest counts as native
+#define CHUNKS_HEAPS 1024 // threads with a heap; the rest counts as native
 #define CHUNKS_MAX 32768  // 64 GiB; the rest counts as native
 #define CHUNKS_HUGE 65536 // huge blocks of one heap that are followed
 #define CHUNK_BYTES (UINT64_C(2) << 20)

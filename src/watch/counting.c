@@ -67,6 +67,12 @@ static void go_on(struct counting *c)
         return;
     }
     c->busy = false;
+    if (c->source != requests_counted_by(c->requests)) {
+        c->source = requests_counted_by(c->requests);
+        c->asked_ms = 0;
+        log_notice("requests are counted by %s", requests_source_name(c->source));
+        return;
+    }
     if (r < 0) {
         if (!c->failed_said)
             log_notice("requests can't be counted by %s: %s", requests_source_name(c->source), strerror(-r));

@@ -71,6 +71,21 @@ T(several_heaps_of_threads_are_added_up)
     assert_true(found.exact);
 }
 
+T(more_heaps_than_have_room_are_not_called_exact)
+{
+    for (int i = 0; i < CHUNKS_HEAPS; i++)
+        put_heap(HEAP_A + (uint64_t)i * UNIT, 1, &layout_84, 64 << 20);
+    map(HEAP_A, HEAP_A + CHUNKS_HEAPS * UNIT);
+    assert_int_equal(look(), 0);
+    assert_int_equal(found.heaps, CHUNKS_HEAPS);
+    assert_true(found.exact);
+    put_heap(HEAP_A + CHUNKS_HEAPS * UNIT, 1, &layout_84, 64 << 20);
+    map(HEAP_A + CHUNKS_HEAPS * UNIT, HEAP_A + (CHUNKS_HEAPS + 1) * UNIT);
+    assert_int_equal(look(), 0);
+    assert_int_equal(found.heaps, CHUNKS_HEAPS);
+    assert_false(found.exact);
+}
+
 T(memory_limit_of_minus_one_is_no_limit)
 {
     put_heap(HEAP_A, 1, &layout_82, INT64_MAX);
@@ -388,7 +403,7 @@ T(both_neighbours_must_know_a_chunk)
 
 CLAIMS(I(heap_of_php_8_1_to_8_3_is_counted), I(heap_of_php_8_4_is_counted),
        I(heap_of_a_distribution_with_fields_of_its_own_is_counted), I(chunks_within_memory_of_malloc_are_found),
-       I(several_heaps_of_threads_are_added_up), I(memory_limit_of_minus_one_is_no_limit),
+       I(several_heaps_of_threads_are_added_up), I(more_heaps_than_have_room_are_not_called_exact), I(memory_limit_of_minus_one_is_no_limit),
        I(huge_blocks_are_counted_by_the_heaps_own_list), I(cached_chunks_are_counted_though_their_headers_are_cleared),
        I(chunk_that_its_neighbours_dont_know_isnt_counted), I(heap_whose_count_differs_is_not_exact),
        I(nothing_is_read_from_a_mapped_file), I(mappings_of_terabytes_are_not_looked_through_to_the_end),
