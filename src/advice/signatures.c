@@ -134,7 +134,7 @@ static bool holds(enum signature_id id, const struct advice_facts *f)
         return f->go_runtime && f->gomemlimit_known && !f->gomemlimit_set;
     case SIG_MAX_THREADS_AUTO: // harmless where the host is no larger than the container
         return f->server == SERVER_FRANKENPHP && f->max_threads_known && f->max_threads_auto && is_limited(f) &&
-               f->host_ram > f->limit;
+               f->host_ram > f->limit && f->memory_limit != 0; // without memory_limit it is 2 x num_threads
     case SIG_CHILDREN_BEYOND_LIMIT: {
         int64_t n = f->server == SERVER_FRANKENPHP ? f->num_threads : f->max_children;
         return is_limited(f) && n > 0 && f->memory_limit > 0 && f->memory_limit > f->limit / n;

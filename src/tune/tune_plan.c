@@ -137,18 +137,28 @@ static unsigned max_requests(const struct tune_input *in, char *why, size_t n)
     return (unsigned)most;
 }
 
-static void plan_frankenphp(struct tune_plan *p, const char *why)
+static void plan_frankenphp(const struct tune_input *in, struct tune_plan *p, const char *why)
 {
     static const struct at caddyfile = {"Caddyfile, global options: { frankenphp { ... } }", " "};
+    static const struct at worker = {"Caddyfile, where a worker script runs: worker { ... }", " "};
     static const struct at environment = {"environment", "="};
     const struct budget *b = &p->budget;
     double usual = ceil(p->in.cpus * THREADS_PER_CPU);
     unsigned threads = usual < 1 ? 1 : usual < b->workers ? (unsigned)usual : b->workers;
-    char v[32];
+    char v[32], keep[TUNE_TEXT];
 
-    set(p, caddyfile, "num_threads", number(v, threads),
-        "%.4g CPUs x %d, at most max_threads; a worker script gets fewer than these", p->in.cpus, THREADS_PER_CPU);
+    set(p, caddyfile, "num_threads", number(v, threads), "%.4g CPUs x %d, at most max_threads", p->in.cpus, THREADS_PER_CPU);
     set(p, caddyfile, "max_threads", number(v, b->workers), "%s", why);
+    if (in->bytes_per_request > 0) {
+        unsigned most = max_requests(in, keep, sizeof keep);
+        set(p, caddyfile, "max_requests", number(v, most), "%s; experimental, FrankenPHP 1.12.3 and later", keep);
+    }
+    // More workers than that, and FrankenPHP doesn't start.
+    if (threads > 1)
+        set(p, worker, "num", number(v, threads - 1),
+            "of all worker scripts together: less than num_threads; left out, each starts 2 a CPU, and FrankenPHP refuses to start");
+    else
+        NOTE(p, "num_threads 1 leaves none for a worker script: FrankenPHP wants more than the num of all of them together");
     set(p, environment, "GOMEMLIMIT", mebibytes(v, p->in.go, "MiB"),
         "Go's own share only: twice its live heap, at least 64 MiB. Caddy 2.10 and later would take 90 %% of the limit");
     NOTE(p, "max_threads auto divides the machine's memory, not the container's limit, by memory_limit: set the number");
@@ -338,7 +348,7 @@ void tune_plan_make(const struct tune_input *in, enum advice_server server, stru
     }
     explain_workers(ret, why, sizeof why);
     if (server == SERVER_FRANKENPHP)
-        plan_frankenphp(ret, why);
+        plan_frankenphp(in, ret, why);
     else if (server == SERVER_FPM)
         plan_fpm(in, ret, why);
     else if (server == SERVER_APACHE)

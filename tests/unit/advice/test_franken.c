@@ -275,6 +275,24 @@ T(threads_that_may_be_started_count_against_the_limit)
     assert_int_equal(signature_find_conditions(&f, found, 8), 0);
 }
 
+T(auto_without_memory_limit_is_twice_num_threads_and_not_of_the_hosts_memory)
+{
+    enum signature_id found[8];
+
+    WORDS("cmdline", "frankenphp\0run\0-c\0/c");
+    WORDS("environ", "GOMEMLIMIT=64MiB");
+    file("/c", "{\n frankenphp {\n  max_threads auto\n  php_ini memory_limit 64M\n }\n}\n");
+    look();
+    struct advice_facts f = facts();
+    f.limit = 256 * MIB;
+    f.host_ram = 65536 * MIB;
+    assert_int_equal(signature_find_conditions(&f, found, 8), 1);
+    assert_int_equal(found[0], SIG_MAX_THREADS_AUTO);
+    f.memory_limit = 0;
+    assert_int_equal(signature_find_conditions(&f, found, 8), 1);
+    assert_int_equal(found[0], SIG_NO_MEMORY_LIMIT);
+}
+
 #define OK "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n"
 #define THREAD(index, count)                                                                                                     \
     "        {\n            \"Index\": " #index ",\n            \"Name\": \"Regular PHP Thread\",\n            \"State\": \"ready\",\n" \
@@ -379,6 +397,7 @@ CLAIMS(S(image_as_it_comes_has_no_metrics_and_is_counted_by_its_threads), S(metr
        S(address_of_the_admin_may_come_from_the_environment), S(php_server_reads_no_caddyfile_and_has_no_admin),
        S(embedded_application_brings_its_caddyfile), S(php_ini_of_the_working_directory_stands_before_the_images),
        S(lines_of_a_variable_stand_where_the_variable_does), S(variables_of_variables_end), S(threads_are_counted_by_their_names),
-       S(threads_that_may_be_started_count_against_the_limit), S(metrics_without_requests_yet_are_none),
+       S(threads_that_may_be_started_count_against_the_limit),
+       S(auto_without_memory_limit_is_twice_num_threads_and_not_of_the_hosts_memory), S(metrics_without_requests_yet_are_none),
        S(where_metrics_are_off_threads_are_asked_and_a_restarted_one_doesnt_count_twice), S(threads_without_a_count_leave_connections),
        S(source_that_has_answered_is_kept))

@@ -85,6 +85,7 @@ T(frankenphp_gets_threads_and_gomemlimit_of_its_own)
     assert_string_equal(value(p, "num_threads"), "4");
     assert_string_equal(value(p, "max_threads"), "11");
     assert_string_equal(value(p, "GOMEMLIMIT"), "64MiB");
+    assert_string_equal(value(p, "num"), "3"); // or it doesn't start: "num_threads (4) must be greater than ... worker threads (4)"
     assert_non_null(strstr(p->note[0], "gives 1.50 GiB"));
     assert_non_null(strstr(p->note[0], "zero or negative from 16 threads (8 CPUs) on"));
 
@@ -97,6 +98,8 @@ T(frankenphp_gets_threads_and_gomemlimit_of_its_own)
     in.go_live.known = true;
     in.go_live.value = 100 * MIB;
     assert_string_equal(value(plan(in, SERVER_FRANKENPHP), "GOMEMLIMIT"), "200MiB");
+    in.bytes_per_request = 100 * 1024;
+    assert_string_equal(value(plan(in, SERVER_FRANKENPHP), "max_requests"), "655");
 }
 
 T(the_workers_own_setting_is_named_as_the_server_names_it)
