@@ -9,7 +9,9 @@ import email.utils
 import hashlib
 import html
 import html.parser
+import math
 import re
+import time
 import urllib.parse
 
 import requests
@@ -28,7 +30,7 @@ UNCOMPARED = {
     "x-request-id": "nginx makes none",
     "accept-ranges": "nginx repeats an application's own, and leaves it out of 304",
 }
-CLOCK_SECONDS = 10
+APART_SECONDS = 10  # so far may two dates be apart that were made at the same step; more if a step took longer
 TEXT = re.compile(r"text/|json|xml|javascript|x-www-form|svg|multipart")
 
 
@@ -95,16 +97,19 @@ def visible_fields(answer):
     return [f"{n}: {v}" for n, v in sorted(lines, key=lambda line: line[0])]
 
 
-def same_moment(peer, subject):
-    """Dates that both made from the clock, a few seconds apart at most, are the same: the peer's."""
+def same_moment(peer, subject, seconds):
+    """Dates and ages that both made from the clock, so few seconds apart, are the same: the peer's."""
     if [line.partition(": ")[0] for line in peer] != [line.partition(": ")[0] for line in subject]:
         return subject
-    return [a if a != b and is_close(a.partition(": ")[2], b.partition(": ")[2]) else b for a, b in zip(peer, subject)]
+    return [a if a != b and is_close(*a.split(": ", 1), b.split(": ", 1)[1], seconds) else b for a, b in zip(peer, subject)]
 
 
-def is_close(a, b):
+def is_close(name, a, b, seconds):
+    if name == "set-cookie":  # PHP says how long until the date, too
+        parts = [re.split(r"; Max-Age=(\d+)", v) for v in (a, b)]
+        return parts[0][::2] == parts[1][::2] and all(abs(int(x) - int(y)) <= seconds for x, y in zip(parts[0][1::2], parts[1][1::2]))
     try:
-        return abs((email.utils.parsedate_to_datetime(a) - email.utils.parsedate_to_datetime(b)).total_seconds()) <= CLOCK_SECONDS
+        return abs((email.utils.parsedate_to_datetime(a) - email.utils.parsedate_to_datetime(b)).total_seconds()) <= seconds
     except (TypeError, ValueError):
         return False
 
@@ -125,11 +130,11 @@ def as_text(answer, masks, literals, fields=None):
     return text
 
 
-def difference(peer, subject, masks=(), literals=((), ()), names=("peer", "subject"), context=3):
+def difference(peer, subject, masks=(), literals=((), ()), names=("peer", "subject"), context=3, apart=APART_SECONDS):
     """A unified diff of two answers after masking, empty if they say the same."""
     fields = visible_fields(peer)
     a = as_text(peer, masks, literals[0], fields)
-    b = as_text(subject, masks, literals[1], same_moment(fields, visible_fields(subject)))
+    b = as_text(subject, masks, literals[1], same_moment(fields, visible_fields(subject), apart))
     if a == b:
         return ""
     lines = list(difflib.unified_diff(readable(a), readable(b), *names, lineterm="", n=context))
@@ -217,7 +222,7 @@ class Side:
             path = path[len(f"http://{HOST}"):]
         assert path.startswith("/"), f"{path} is not on {HOST}"
         kwargs = {k: v(self) if callable(v) else v for k, v in kwargs.items()}
-        response = self.http.request(method, self.server.base_url + path, allow_redirects=False, timeout=60, **kwargs)
+        response = self.http.request(method, self.server.base_url + path, allow_redirects=False, timeout=120, **kwargs)
         self.page, self.at = Answer.of(response), path
         return self.page
 
@@ -228,14 +233,18 @@ class Pair:
     def __init__(self, peer, subject, masks=(), literals=((), ())):
         self.sides = [Side(peer, literals[0]), Side(subject, literals[1])]
         self.masks = list(masks)
+        self.apart = APART_SECONDS
 
     def step(self, method, path, masks=(), compare=True, status=None, **kwargs):
         """Does one request on both. A value that is callable is called with the side: nonces and the like differ. The peer's
         status must be the one given ("any" for any), or no failure. Returns the peer's answer."""
+        began = time.monotonic()
         answers = [side.request(method, path(side) if callable(path) else path, **kwargs) for side in self.sides]
+        # Also of the steps to come: what was made at this one may be shown again.
+        self.apart = max(self.apart, math.ceil(time.monotonic() - began) + 1)
         if compare:
             diff = difference(*answers, [*masks, *self.masks], [s.literals for s in self.sides],
-                              [f"{s.server.kind} {method} {s.at}" for s in self.sides])
+                              [f"{s.server.kind} {method} {s.at}" for s in self.sides], apart=self.apart)
             assert not diff, f"the answers differ:\n{diff}"
         got = answers[0].status
         assert status == "any" or (got == status if status else got < 400), f"{method} {path}: {got}\n{answers[0].text[:3000]}"

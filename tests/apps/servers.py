@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import pwd
+import random
 import select
 import shutil
 import signal
@@ -59,9 +60,16 @@ def wait_until(fn, what, deadline=DEADLINE):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """For a program that can't choose one itself: below those that the kernel gives to whoever asks for any, so that nobody gets it
+    in between."""
+    for port in random.sample(range(10000, 30000), 1000):
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise OSError("no port is free")
 
 
 def accepts(family, address):
@@ -111,7 +119,7 @@ class Process:
         if self.proc.poll() is None:
             self.proc.send_signal(sig)
         try:
-            return self.proc.wait(30)
+            return self.proc.wait(60)
         except subprocess.TimeoutExpired:
             self.proc.kill()
             self.proc.wait()

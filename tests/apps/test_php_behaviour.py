@@ -364,7 +364,7 @@ def test_errors_are_logged(pair):
     assert pair.get("/log.php", status=500)
     for side in pair.sides:
         for text in ("said by error_log", "PHP Warning:  said by a warning", "PHP Fatal error:  Uncaught Exception: said by an exception"):
-            servers.wait_until(lambda: text in side.server.logs(), f"{text!r} in the log of {side.server.kind}", 10)
+            servers.wait_until(lambda: text in side.server.logs(), f"{text!r} in the log of {side.server.kind}")
 
 
 def test_a_command_of_a_script_inherits_no_descriptor_of_the_server(pair):
@@ -382,7 +382,7 @@ def test_what_is_done_after_fastcgi_finish_request_is_done(pair):
         (side.server.folder.parent / "scratch" / "finished").unlink(missing_ok=True)
     assert pair.get("/hidden/finished-before-its-end.php").text == "before"
     for side in pair.sides:
-        servers.wait_until((side.server.folder.parent / "scratch" / "finished").exists, "the file written after the answer", 10)
+        servers.wait_until((side.server.folder.parent / "scratch" / "finished").exists, "the file written after the answer")
 
 
 @pytest.fixture(scope="module")
@@ -412,5 +412,11 @@ def test_a_seeded_difference_is_found(pair):
     masked = [Mask("m", r"sa(.)e")]
     assert not compare.difference(peer, other, masked)
     assert masked[0].used == 2
+    cookie = "a={value}; expires={date}; Max-Age=%d; path=/"
+    for name, value, near, far in (("Set-Cookie", cookie % 204470796, cookie % 204470795, cookie % 204470000),
+                                   ("Expires", "Tue, 24 Nov 2026 14:59:59 GMT", "Tue, 24 Nov 2026 15:00:00 GMT", "Tue, 24 Nov 2026 16:00:00 GMT")):
+        a, b, c = (compare.Answer(200, [(name, v)], b"") for v in (value, near, far))
+        assert not compare.difference(a, b) and compare.difference(a, c)
+    assert compare.difference(*(compare.Answer(200, [("X-Age", v)], b"") for v in ("Max-Age=10", "Max-Age=11")))
     with pytest.raises(AssertionError, match="the answers differ"):
         pair.step("GET", lambda side: "/sapi.php" if side is pair.sides[0] else "/static.txt")

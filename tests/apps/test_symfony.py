@@ -72,14 +72,14 @@ def test_methods_and_json_bodies(pair):
 
 def test_form_session_flash_and_cookies(pair):
     pair.get("/order")
-    pair.submit({"id": "order"}, {"thing": "blue \u00e4 & <b>"}, masks=[Mask("seconds", r"Max-Age=([3-4]\d{8});")])
+    pair.submit({"id": "order"}, {"thing": "blue \u00e4 & <b>"})
     assert pair.sides[1].page.status == 303
     page = pair.follow()
     assert "Ordered: blue" in page.text
     page = pair.get("/cart")
     assert "Ordered" not in page.text and "<li>blue" in page.text
     pair.get("/order")
-    pair.submit({"id": "order"}, {"thing": "second"}, masks=[Mask("seconds", r"Max-Age=([3-4]\d{8});")])
+    pair.submit({"id": "order"}, {"thing": "second"})
     assert pair.follow().text.count("<li>") == 2
     pair.post("/logout")
     pair.follow()
