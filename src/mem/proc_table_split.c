@@ -368,31 +368,39 @@ static void earn(struct proc_table *t, int kind, int64_t budget_us)
         t->credit_us[kind] = CREDIT_US;
 }
 
+// Whose turn it is from *io_at on: first, in one pass, of those that never had one, then of those that had none in this turn. -1:
+// all had theirs.
+static int32_t next_to_roll(const struct proc_table *t, int32_t *io_at, bool *io_new)
+{
+    for (;; *io_at = 0, *io_new = false) {
+        for (; *io_at < t->n; ++*io_at) {
+            uint32_t rolled = t->slot[*io_at].rolled;
+            if (t->info[*io_at].visible && (*io_new ? rolled == 0 : rolled != t->turn))
+                return *io_at;
+        }
+        if (!*io_new)
+            return -1;
+    }
+}
+
 bool proc_table_rollup(struct proc_table *t, int64_t budget_us, int64_t (*now_us)(void *arg), void *clock_arg)
 {
-    bool budgeted = budget_us != INT64_MAX;
+    bool budgeted = budget_us != INT64_MAX, new = true;
     int64_t spent = 0;
+    int32_t at = 0, next;
 
     earn(t, 0, budget_us);
-    for (;;) {
-        int32_t oldest = -1;
-        for (int32_t i = 0; i < t->n; i++) {
-            const struct proc_slot *s = &t->slot[i];
-            if (t->info[i].visible && s->rolled != t->turn && (oldest < 0 || s->rolled < t->slot[oldest].rolled))
-                oldest = i;
-        }
-        if (oldest < 0) {
-            t->turn++;
-            return true;
-        }
-        if (!afford(t, 0, budget_us, oldest) || (budgeted && spent >= budget_us))
+    while ((next = next_to_roll(t, &at, &new)) >= 0) {
+        if (!afford(t, 0, budget_us, next) || (budgeted && spent >= budget_us))
             return false;
         int64_t from = now_us(clock_arg);
-        (void)roll_up(t, oldest);
+        (void)roll_up(t, next);
         int64_t us = now_us(clock_arg) - from;
         spent += us;
-        pay(t, 0, us, budgeted, oldest);
+        pay(t, 0, us, budgeted, next);
     }
+    t->turn++;
+    return true;
 }
 
 bool proc_table_split_some(struct proc_table *t, int64_t budget_us, int64_t (*now_us)(void *arg), void *clock_arg)

@@ -594,6 +594,76 @@ T(processes_beyond_the_table_are_summed_up)
     assert_true(proc_table_dir(table, 3999) >= 0);
 }
 
+static void fake_process(int pid, int pss_kib)
+{
+    char name[64], text[128];
+
+    snprintf(name, sizeof name, "proc/%d/status", pid);
+    fake_file(name, "Name:\tx\nVmSize:\t10 kB\nVmRSS:\t8 kB\nRssAnon:\t4 kB\nRssFile:\t4 kB\nRssShmem:\t0 kB\nThreads:\t1\n");
+    snprintf(name, sizeof name, "proc/%d/stat", pid);
+    fake_file(name, "5 (x)" STAT_TAIL);
+    snprintf(name, sizeof name, "proc/%d/maps", pid);
+    fake_file(name, "");
+    snprintf(name, sizeof name, "proc/%d/smaps_rollup", pid);
+    snprintf(text, sizeof text, "Pss: %d kB\n", pss_kib);
+    fake_file(name, text);
+}
+
+static int64_t pss_of(int pid)
+{
+    const struct proc_info *p = proc_table_find(table, pid);
+    assert_non_null(p);
+    return p->pss_known ? p->pss : -1;
+}
+
+T(processes_have_one_turn_each_and_new_ones_come_first)
+{
+    int64_t clock = 0;
+
+    fake_file("g/cgroup.procs", "5\n6\n7\n");
+    for (int pid = 5; pid <= 9; pid++)
+        fake_process(pid, 4);
+    open_fake();
+    assert_int_equal(proc_table_refresh(table, &sample), 0);
+    // A call of 900 µs, and the clock takes 1000 for each process.
+    for (int pid = 5; pid <= 6; pid++) {
+        assert_false(proc_table_rollup(table, 900, fast_clock, &clock));
+        assert_int_equal(pss_of(pid), 4 << 10);
+        assert_int_equal(pss_of(pid + 1), -1);
+    }
+    // Two come in the middle of the turn; then one that had its turn changes, and isn't read again before the next.
+    fake_file("g/cgroup.procs", "5\n6\n7\n8\n9\n");
+    fake_process(5, 44);
+    assert_int_equal(proc_table_refresh(table, &sample), 0);
+    int order[5], n = 0;
+    bool had[10] = {[5] = true, [6] = true}, turned = false;
+    for (int calls = 0; calls < 100 && !turned; calls++) {
+        turned = proc_table_rollup(table, 900, fast_clock, &clock);
+        for (int pid = 5; pid <= 9; pid++)
+            if (!had[pid] && pss_of(pid) >= 0) {
+                had[pid] = true;
+                order[n++] = pid;
+            }
+    }
+    assert_true(turned);
+    assert_int_equal(n, 3);
+    assert_memory_equal(order, ((int[]){7, 8, 9}), 3 * sizeof(int));
+    assert_int_equal(pss_of(5), 4 << 10);
+    // In the next turn a new one goes before the rest of those that had theirs.
+    fake_process(6, 66);
+    assert_false(proc_table_rollup(table, 900, fast_clock, &clock));
+    fake_process(10, 100);
+    fake_file("g/cgroup.procs", "5\n6\n7\n8\n9\n10\n");
+    assert_int_equal(proc_table_refresh(table, &sample), 0);
+    while (pss_of(10) < 0)
+        assert_false(proc_table_rollup(table, 900, fast_clock, &clock));
+    assert_int_equal(pss_of(5), 44 << 10);
+    assert_int_equal(pss_of(6), 4 << 10);
+    while (!proc_table_rollup(table, 900, fast_clock, &clock))
+        ;
+    assert_int_equal(pss_of(6), 66 << 10);
+}
+
 #define P(claim) cmocka_unit_test_setup_teardown(claim, set_up, tear_down)
 
 CLAIMS(P(living_processes_are_there_and_summed_up), P(process_that_dies_is_dropped_and_a_group_without_any_is_told),
@@ -603,4 +673,5 @@ CLAIMS(P(living_processes_are_there_and_summed_up), P(process_that_dies_is_dropp
        P(php_heap_that_a_fork_shares_counts_once_in_all), P(process_that_changed_most_is_split_next),
        P(budget_is_kept_and_saved_up), P(without_rights_status_is_still_seen_and_the_rest_told_as_unseen),
        P(status_without_the_kinds_of_memory_leaves_them_unknown), P(without_a_pagemap_smaps_tells_what_is_resident),
-       P(garbage_in_the_files_of_a_process_leaves_it_out), P(processes_beyond_the_table_are_summed_up))
+       P(garbage_in_the_files_of_a_process_leaves_it_out), P(processes_beyond_the_table_are_summed_up),
+       P(processes_have_one_turn_each_and_new_ones_come_first))
