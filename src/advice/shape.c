@@ -192,48 +192,21 @@ static const char *read_name(struct reading *r, bool *ret_directory)
     return NULL;
 }
 
-static bool is_there(int dir_fd, const char *p, int depth, struct shape_budget *io);
-
-// "**/rest": rest here or in a directory below.
-static bool is_there_at_any_depth(int dir_fd, const char *p, int depth, struct shape_budget *io)
+// Is there a path below dir_fd that matches the pattern p? "**/rest": rest here or in a directory below.
+static bool is_there(int dir_fd, const char *p, int depth, struct shape_budget *io)
 {
     struct reading r;
-    const char *name;
-    bool directory, found = is_there(dir_fd, p + 3, depth + 1, io);
+    const char *name, *next = next_component(p);
+    bool any_depth = is_any_depth(p), wants_directory = is_directory(p), last = *next == '\0' || *next == ' ';
+    bool directory, found = any_depth && is_there(dir_fd, next, depth + 1, io);
     int tries = TRIES_MAX;
 
     if (found || depth >= DEPTH_MAX || !start_reading(&r, dir_fd, ".", io))
         return found;
     while (!found && tries > 0 && (name = read_name(&r, &directory)) != NULL) {
-        if (!directory)
+        if (directory != wants_directory || (!any_depth && !shape_component_matches(p, name)))
             continue;
-        tries--;
-        int fd = openat(r.fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-        if (fd < 0)
-            continue;
-        found = is_there_at_any_depth(fd, p, depth + 1, io);
-        close(fd);
-    }
-    closedir(r.dir);
-    return found;
-}
-
-// Is there a path below dir_fd that matches the pattern p?
-static bool is_there(int dir_fd, const char *p, int depth, struct shape_budget *io)
-{
-    struct reading r;
-    const char *name, *next = next_component(p);
-    bool directory, wants_directory = is_directory(p), last = *next == '\0' || *next == ' ', found = false;
-    int tries = TRIES_MAX;
-
-    if (is_any_depth(p))
-        return is_there_at_any_depth(dir_fd, p, depth, io);
-    if (depth >= DEPTH_MAX || !start_reading(&r, dir_fd, ".", io))
-        return false;
-    while (!found && tries > 0 && (name = read_name(&r, &directory)) != NULL) {
-        if (directory != wants_directory || !shape_component_matches(p, name))
-            continue;
-        if (last) {
+        if (last && !any_depth) {
             found = true;
             break;
         }
@@ -241,7 +214,7 @@ static bool is_there(int dir_fd, const char *p, int depth, struct shape_budget *
         int fd = openat(r.fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
         if (fd < 0)
             continue;
-        found = is_there(fd, next, depth + 1, io);
+        found = is_there(fd, any_depth ? p : next, depth + 1, io);
         close(fd);
     }
     closedir(r.dir);
