@@ -139,6 +139,7 @@ struct conf_global {
     size_t response_buffer; // a response the client is slow to take: memory up to here,
     int64_t response_spool; // then a file up to here
     bool spool_in_memory;   // found: spool_dir is tmpfs
+    bool control_by_default; // found: nobody named the control socket's path
 };
 
 struct conf {

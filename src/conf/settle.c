@@ -165,6 +165,7 @@ static void settle_listen(struct load *l)
     if (!conf__is_set(l->conf, SEC_GLOBAL, 0, "control")) {
         char *path = conf_default_control_path(geteuid(), l->args->environ);
         g->control = keep(l, path);
+        g->control_by_default = true;
         free(path);
     }
     if (g->control && strlen(g->control) > 107)
@@ -172,17 +173,40 @@ static void settle_listen(struct load *l)
                     conf__at(l->conf, SEC_GLOBAL, 0, "control"), g->control);
 }
 
+// The first that the edge may write to: a container's root is often read-only, with a volume at /tmp. Disks come first.
+static const char *find_spool(const struct conf_global *g)
+{
+    static const char *const places[] = {"/var/tmp", "/tmp", "/dev/shm"};
+
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char *blocker = NULL;
+        bool fits = is_dir(places[i]) && conf__reach(places[i], true, g->edge_user, g->edge_uid, g->edge_gid, &blocker) == 0;
+        free(blocker);
+        if (fits)
+            return places[i];
+    }
+    return NULL;
+}
+
+// After the users: it depends on them.
 static void settle_spool(struct load *l)
 {
     struct conf_global *g = &l->conf->global;
 
     if (!g->spool_dir) {
-        g->spool_dir = keep(l, is_dir("/var/tmp") ? "/var/tmp" : "/tmp");
-        found(l, SEC_GLOBAL, 0, "spool_dir", "found: it exists");
+        const char *place = find_spool(g);
+        if (!place) {
+            conf__error(l, "neither /var/tmp nor /tmp nor /dev/shm can be written to: name a folder for large request bodies with "
+                           "--spool-dir (in a container, a volume)");
+            return;
+        }
+        g->spool_dir = keep(l, place);
+        found(l, SEC_GLOBAL, 0, "spool_dir", "found: it can be written to");
     }
     const char *where = conf__at(l->conf, SEC_GLOBAL, 0, "spool_dir");
     if (!is_dir(g->spool_dir)) {
         conf__error(l, "%s: %s is not a folder", where, g->spool_dir);
+        g->spool_dir = NULL;
         return;
     }
     g->spool_in_memory = fd_is_in_memory(g->spool_dir);
@@ -256,7 +280,6 @@ void conf__settle(struct load *l)
     check_server_names(l);
     check_index_names(l);
     settle_listen(l);
-    settle_spool(l);
     settle_binary(l);
     settle_limits(l);
     size_t before = l->errors->lines.n;
@@ -268,6 +291,7 @@ void conf__settle(struct load *l)
     conf__resolve_users(l);
     if (l->errors->lines.n != before)
         return;
+    settle_spool(l);
     conf__check_access(l);
     conf__warn_of_sendmail(l);
     conf__add_builtin_routes(l);

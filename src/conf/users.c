@@ -334,5 +334,6 @@ void conf__check_access(struct load *l)
         if (p->php_ini)
             check_reach(l, "php_ini", p->php_ini, false, p->user, p->uid, p->gid);
     }
-    check_reach(l, "spool_dir", g->spool_dir, true, g->edge_user, g->edge_uid, g->edge_gid);
+    if (g->spool_dir)
+        check_reach(l, "spool_dir", g->spool_dir, true, g->edge_user, g->edge_uid, g->edge_gid);
 }

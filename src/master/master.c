@@ -237,7 +237,7 @@ void master_reopen_logs(void)
 static int fail_early(struct service *svc, int code, const char *why)
 {
     log_error("%s", why);
-    if (log_fd() != STDERR_FILENO)
+    if (log_fd() != STDERR_FILENO && strcmp(svc->conf->global.error_log, "-") != 0)
         dprintf(STDERR_FILENO, "plimsoll: %s\n", why);
     if (svc)
         service_free(svc);
@@ -282,9 +282,12 @@ static int boot(struct conf *conf)
             snprintf(why, sizeof why, "can't write the pid file %s: %s", conf->global.pid, strerror(-rc));
             return fail_early(svc, EXIT_FAILED, why);
         }
-        if (control_open(conf, false, why, sizeof why) < 0)
+        rc = control_open(conf, false, why, sizeof why);
+        if (rc < 0 && !conf->global.control_by_default)
             return fail_early(svc, EXIT_FAILED, why);
-        if (*why)
+        if (rc < 0) // a read-only container
+            log_warning("%s: status, reload and stop won't reach this server, signals will; --control names another place", why);
+        else if (*why)
             log_notice("%s", why);
     }
     service_start(svc);

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What runs out: descriptors, disk; and what ten thousand idle clients cost."""
+import json
 import os
 import resource
 import subprocess
 
 import pytest
 
-from harness import ASAN, DEADLINE, IS_ROOT, n_descriptors, rss_kib, wait_until
+import rawhttp
+from harness import ASAN, BINARY, DEADLINE, IS_ROOT, n_descriptors, rss_kib, wait_until
 from rawhttp import Closed, Conn, build
 
 
@@ -132,6 +134,39 @@ def test_spool_in_memory_is_said(tiny_disk, site, start):
     s = start(args=("--spool-dir", tiny_disk))
     said = s.stderr.text + s.error_log.text
     assert "tmpfs" in said or "in memory" in said
+
+
+READ_ONLY = """mount --make-rprivate / && mount -t tmpfs none /dev/shm && for d in /tmp /var/tmp /run; do
+    mount --bind $d $d && mount -o remount,bind,ro $d || exit 99; done; mount -o remount,bind,ro / && cd / && exec "$@" """
+
+
+def test_a_read_only_container(site):
+    """docker run --read-only: the spool goes where something can be written, and without a control socket signals are left."""
+    if not IS_ROOT or subprocess.run(["unshare", "--mount", "true"], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("needs a mount namespace")
+    site.scripts("count.php")
+    read_fd, write_fd = os.pipe()
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL") and k != "PORT"}
+    p = subprocess.Popen(["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", BINARY, "serve", site.app, "-l", "127.0.0.1:0",
+                          "--ready-fd", str(write_fd), "-a", "off", "-d", "opcache.lockfile_path=/dev/shm",
+                          "-d", "sys_temp_dir=/dev/shm"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                         pass_fds=(write_fd,), env=env)
+    os.close(write_fd)
+    try:
+        with open(read_fd) as ready:
+            line = ready.readline()
+        assert line, p.communicate(timeout=DEADLINE)
+        said = json.loads(line)
+        assert said["control"] is None
+        r = rawhttp.fetch(said["listen"][0], "/count.php", method="POST", body=b"x" * 200000)
+        assert r.json()["n"] == 200000
+        p.terminate()
+        err = p.communicate(timeout=DEADLINE)[1]
+    finally:
+        p.kill()
+        p.wait()
+    assert p.returncode == 0
+    assert "can't open the control socket" in err and "/dev/shm is in memory" in err
 
 
 def test_ten_thousand_idle_connections(site, start):
