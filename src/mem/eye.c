@@ -358,6 +358,9 @@ static void look_fully(struct eye *e, double t)
     (void)read_segments(e, t, INT64_MAX, true);
     if (e->mounts_stale)
         read_mounts(e);
+    // What relatives share must be known before a process is split.
+    if (proc_table_unsplit(e->table) >= 0)
+        (void)proc_table_rollup(e->table, FULL_FIRST_US, e->options.now_us, e->options.clock_arg);
     (void)eye_split(e, FULL_SPLIT_US);
     read_together(e, t);
     e->rolling = !e->pss_fresh;

@@ -21,7 +21,8 @@ struct proc_slot {
     struct role_clues clues; // flags only: the texts are NULL
     uint32_t rolled;         // turn of the last smaps_rollup; 0: never
     int64_t anon_at_rollup, anon_at_split;
-    bool split_denied; // may not be split, or can't
+    bool split_unshared; // split before it was known what relatives share of it
+    bool split_denied;   // may not be split, or can't
 };
 
 struct proc_table {

@@ -202,6 +202,12 @@ static void take_php(const struct chunks *c, bool all, struct part part[PART_N])
     }
 }
 
+// Relatives have part of its anonymous memory: more than what rounding and memory that moves make of it.
+static bool shares(const struct proc_info *p, const struct proc_slot *s)
+{
+    return p->pss_known && p->pss_anon >= 0 && p->pss_anon < s->anon_at_rollup - s->anon_at_rollup / 50;
+}
+
 // Gives each part its bytes: own pages in full, shared ones by the share that makes the sum right.
 static void share_out(struct proc_info *p, const struct part part[PART_N], int64_t total, double share)
 {
@@ -257,6 +263,7 @@ static void keep_split(struct proc_table *t, int32_t index, const struct chunks 
         p->memory_limit = c->limit;
     p->php = p->php || c->heaps || t->maps->php;
     s->anon_at_split = rss >= 0 ? rss : p->rss;
+    s->split_unshared = !all && !p->pss_known;
 }
 
 static int split(struct proc_table *t, int32_t index, int dir, int mem, int pagemap)
@@ -279,7 +286,7 @@ static int split(struct proc_table *t, int32_t index, int dir, int mem, int page
         proc_table__name(t, index, true);
     }
     // Only relatives that share memory make it necessary to count all of it.
-    bool all = p->rss_anon < 0 || (p->pss_known && p->pss_anon >= 0 && p->pss_anon < s->anon_at_rollup - s->anon_at_rollup / 50);
+    bool all = p->rss_anon < 0 || shares(p, s);
     chunks_tell_shared(t->chunks, all);
     if ((r = chunks_read(t->chunks, mem, pagemap, t->maps, &chunks)) < 0)
         return r;
@@ -334,7 +341,8 @@ int32_t proc_table_unsplit(const struct proc_table *t)
         if (!p->visible || s->dead || s->split_denied)
             continue;
         int64_t anon = p->rss_anon >= 0 ? p->rss_anon : p->rss;
-        int64_t change = p->split_known ? llabs(anon - s->anon_at_split) - CHANGED : anon + 1;
+        bool stale = !p->split_known || (s->split_unshared && shares(p, s));
+        int64_t change = stale ? anon + 1 : llabs(anon - s->anon_at_split) - CHANGED;
         if (change > most) {
             most = change;
             found = i;

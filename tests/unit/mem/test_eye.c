@@ -210,6 +210,38 @@ T(a_mount_that_only_another_process_sees_is_found)
     assert_non_null(strstr(e->note, "own mount namespace"));
 }
 
+T(what_a_fork_shares_is_split_by_its_share_in_the_first_look)
+{
+    NEED_OWN_TMPFS();
+    char text[64];
+    struct eye_view view;
+    char *shared = mmap(NULL, 32 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(shared, MAP_FAILED);
+    memset(shared, 1, 32 << 20);
+    pid_t other = fork();
+    if (other == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            pause();
+    }
+    snprintf(text, sizeof text, "%d\n", other);
+    fake_file("sys/g/cgroup.procs", text);
+    assert_int_equal(eye_look(eye, 1e9, EYE_FULL), 0);
+    eye_view(eye, &view);
+    kill(other, SIGKILL);
+    waitpid(other, NULL, 0);
+    munmap(shared, 32 << 20);
+
+    assert_int_equal(view.nprocs, 1);
+    const struct proc_info *p = &view.procs[0];
+    assert_int_equal(p->pid, other);
+    assert_true(p->split_known);
+    assert_true(p->rss_anon >= 32 * MIB);
+    assert_true(p->pss_anon <= p->rss_anon - 12 * MIB);
+    assert_in_range(p->split.total, p->pss_anon - MIB, p->pss_anon + MIB);
+    assert_in_range(p->split.native, 0, p->pss_anon + MIB);
+}
+
 T(memory_of_nobody_in_sight_stays_unexplained)
 {
     NEED_OWN_TMPFS();
@@ -393,6 +425,7 @@ T(an_eye_needs_a_clock_and_a_proc)
 
 #define E(claim) cmocka_unit_test_setup_teardown(claim, set_up, tear_down)
 CLAIMS_WITH_TMPFS(E(a_full_look_and_a_walk_make_a_ledger_that_balances), E(a_mount_that_only_another_process_sees_is_found),
+                  E(what_a_fork_shares_is_split_by_its_share_in_the_first_look),
                   E(memory_of_nobody_in_sight_stays_unexplained), E(at_lower_sight_the_ledger_balances_by_the_counters),
                   E(a_mount_that_comes_is_seen_at_the_next_look), E(budgeted_looks_come_round_to_everything),
                   E(a_full_look_at_processes_that_take_minutes_ends_and_says_so), E(directories_and_files_are_named_on_request),

@@ -406,6 +406,26 @@ T(php_heap_that_a_fork_shares_counts_once_in_all)
     assert_in_range(p[1].split.php_heap, 9000000, 13 << 20);
 }
 
+T(process_split_before_its_sharing_is_known_is_split_again)
+{
+    size_t size = 32 << 20;
+    char *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(shared, MAP_FAILED);
+    memset(shared, 1, size);
+    start(NULL);
+    open_table();
+    const struct proc_info *p = look_at(0);
+    assert_int_equal(proc_table_split(table, 0), 0);
+    assert_true(p->split.native >= 32 << 20);
+    assert_int_equal(proc_table_unsplit(table), -1);
+    assert_true(proc_table_rollup(table, INT64_MAX, now_us, NULL));
+    assert_int_equal(proc_table_unsplit(table), 0);
+    assert_int_equal(proc_table_split(table, 0), 0);
+    munmap(shared, size);
+    assert_true(p->split.native <= p->pss_anon && p->pss_anon <= p->rss_anon - (12 << 20));
+    assert_int_equal(proc_table_unsplit(table), -1);
+}
+
 T(process_that_changed_most_is_split_next)
 {
     start(dirty_8);
@@ -671,6 +691,7 @@ CLAIMS(P(living_processes_are_there_and_summed_up), P(process_that_dies_is_dropp
        P(hostile_name_changes_nothing_but_itself), P(role_follows_an_exec), P(parts_of_a_split_add_up_to_the_anonymous_memory),
        P(memory_shared_with_a_parent_counts_once_in_all), P(php_is_told_with_its_heap_and_its_limit),
        P(php_heap_that_a_fork_shares_counts_once_in_all), P(process_that_changed_most_is_split_next),
+       P(process_split_before_its_sharing_is_known_is_split_again),
        P(budget_is_kept_and_saved_up), P(without_rights_status_is_still_seen_and_the_rest_told_as_unseen),
        P(status_without_the_kinds_of_memory_leaves_them_unknown), P(without_a_pagemap_smaps_tells_what_is_resident),
        P(garbage_in_the_files_of_a_process_leaves_it_out), P(processes_beyond_the_table_are_summed_up),
