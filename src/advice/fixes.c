@@ -194,6 +194,15 @@ static void put_filled(struct text *t, const char *p, const struct advice_facts 
     }
 }
 
+const char *fix_fill(const char *words, const struct advice_facts *facts, const char *path, char text[FIX_TEXT])
+{
+    struct text t = {text, 0};
+
+    text[0] = '\0';
+    put_filled(&t, words, facts, path);
+    return text;
+}
+
 const char *fix_text(const struct fix *f, const struct advice_facts *facts, const char *path, char text[FIX_TEXT])
 {
     struct text t = {text, 0};

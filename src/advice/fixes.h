@@ -24,5 +24,7 @@ unsigned fix_list_cause(enum mem_cause cause, enum advice_server server, const s
 // {max_children}, {threads}, {memory_limit}, {memory_share}, {limit}; one that isn't known becomes a word to replace in capitals.
 // Returns text.
 const char *fix_text(const struct fix *f, const struct advice_facts *facts, const char *path, char text[FIX_TEXT]);
+// The same for `words` alone, a fix's paste or note.
+const char *fix_fill(const char *words, const struct advice_facts *facts, const char *path, char text[FIX_TEXT]);
 // docs/signatures.md, to standard output.
 void fix_print_reference(void);

@@ -207,9 +207,23 @@ static void draw_fixes(struct page *p, const struct report_input *in)
 {
     page_html(p, "<ol class=\"fixes\">");
     for (size_t i = 0; i < in->n_fixes; i++) {
-        page_html(p, "<li><pre>");
-        page_text(p, in->fixes[i]);
-        page_html(p, "</pre></li>");
+        const struct report_fix *f = &in->fixes[i];
+        page_html(p, "<li><b>");
+        page_text(p, f->title);
+        page_html(p, "</b> <small>");
+        page_text(p, f->where);
+        page_html(p, "</small>");
+        if (f->paste && f->paste[0]) {
+            page_html(p, "<pre>");
+            page_text(p, f->paste);
+            page_html(p, "</pre>");
+        }
+        if (f->note && f->note[0]) {
+            page_html(p, "<p class=\"dim\">");
+            page_text(p, f->note);
+            page_html(p, "</p>");
+        }
+        page_html(p, "</li>");
     }
     page_html(p, "</ol>");
 }

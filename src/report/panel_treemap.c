@@ -21,7 +21,8 @@ static int heavier_first(const void *a, const void *b)
     return x->bytes < y->bytes ? 1 : x->bytes > y->bytes ? -1 : x->entry - y->entry;
 }
 
-// The parts below `parent` (-1: the summands of a category), heaviest first; what they don't cover of `whole` is one more.
+// The parts below `parent` (-1: the summands of a category), heaviest first; what they don't cover of `whole` is one more. Where
+// they are more than the whole (a negative part takes off what they share), each gets its share of it.
 static size_t collect(const struct ledger *l, enum ledger_category category, int parent, double whole, struct part *parts)
 {
     size_t n = 0;
@@ -39,6 +40,9 @@ static size_t collect(const struct ledger *l, enum ledger_category category, int
         n = TILES_MAX;
     for (size_t i = 0; i < n; i++)
         sum += parts[i].bytes;
+    if (sum > whole)
+        for (size_t i = 0; i < n; i++)
+            parts[i].bytes *= whole / sum;
     if (whole - sum > whole * 0.005) { // a smaller rest would be a line, not a tile
         parts[n++] = (struct part){whole - sum, -1};
         qsort(parts, n, sizeof *parts, heavier_first);
@@ -99,6 +103,14 @@ static bool has(const struct report_input *in)
     return in->ledger && in->ledger->usage > 0 && in->ledger->n > 0;
 }
 
+static bool has_growing(const struct ledger *l)
+{
+    for (int i = 0; i < l->n; i++)
+        if (l->entry[i].verdict == VERDICT_GROWING && l->entry[i].bytes > 0 && !l->entry[i].elsewhere)
+            return true;
+    return false;
+}
+
 static void draw(struct page *p, const struct report_input *in)
 {
     const struct ledger *l = in->ledger;
@@ -125,6 +137,8 @@ static void draw(struct page *p, const struct report_input *in)
         page_html(p, "</div></div>");
     }
     page_html(p, "</div>");
+    if (has_growing(l))
+        page_html(p, "<p class=\"dim\">Framed: it grows.</p>");
 }
 
 const struct report_panel report_panel_treemap = {"treemap", "Who owns it", has, draw};

@@ -17,6 +17,10 @@ struct report_amount { // a number that another tool shows, and what it misses
     const char *text;
 };
 
+struct report_fix { // what to change: in words, where ("": the title says it), lines to paste, what to know before ("")
+    const char *title, *where, *paste, *note;
+};
+
 // Everything is borrowed, may be NULL or empty, and may hold hostile text (file names, process titles).
 struct report_input {
     const char *target;   // what was looked at: "php-fpm in cgroup /kubepods/…"
@@ -30,7 +34,7 @@ struct report_input {
     size_t n_rows;
     const struct proc_info *procs;
     size_t n_procs;
-    const char *const *fixes;
+    const struct report_fix *fixes;
     size_t n_fixes;
     const struct report_amount *others;
     size_t n_others;

@@ -143,8 +143,9 @@ static int watch_it(struct run *r)
 
 static int write_report(const struct run *r, const struct xray_view *v)
 {
-    static char texts[FIX_MAX][FIX_TEXT];
-    const char *fixes[FIX_MAX], *notes[VIEW_NOTES];
+    static char pastes[FIX_MAX][FIX_TEXT], fix_notes[FIX_MAX][FIX_TEXT];
+    struct report_fix fixes[FIX_MAX];
+    const char *notes[VIEW_NOTES];
     struct report_amount others[OTHER_NUMBERS];
     char made[64];
     time_t t = (time_t)v->made;
@@ -152,8 +153,11 @@ static int write_report(const struct run *r, const struct xray_view *v)
 
     gmtime_r(&t, &utc);
     strftime(made, sizeof made, "%Y-%m-%d %H:%M:%S UTC", &utc);
-    for (unsigned i = 0; i < v->n_fixes; i++)
-        fixes[i] = fix_text(v->fixes[i], &v->facts, v->finding.place, texts[i]);
+    for (unsigned i = 0; i < v->n_fixes; i++) {
+        const struct fix *f = v->fixes[i];
+        fixes[i] = (struct report_fix){f->title, f->where, fix_fill(f->paste, &v->facts, v->finding.place, pastes[i]),
+                                       fix_fill(f->note, &v->facts, v->finding.place, fix_notes[i])};
+    }
     for (unsigned i = 0; i < v->n_notes; i++)
         notes[i] = v->notes[i];
     for (int i = 0; i < OTHER_NUMBERS; i++)

@@ -30,10 +30,13 @@ static int sample_entry(enum ledger_category c, int parent, int64_t bytes, const
 
 static struct report_input sample_input(void)
 {
-    static const char *const fixes[] = {
-        "Symfony HttpCache never deletes what it stored. Give its store a home outside memory:\n  composer require "
-        "toflar/psr6-symfony-http-cache-store\n  and in src/CacheKernel.php: createStore() returns new Psr6Store([...])",
-        "Until then: a cron job that removes files older than an hour from /app/var/cache/prod/http_cache"};
+    static const struct report_fix fixes[] = {
+        {"Move the store to Redis", "src/CacheKernel.php",
+         "protected function createStore(): StoreInterface\n{\n    return new Psr6Store(['cache' => new "
+         "\\Symfony\\Component\\Cache\\Adapter\\RedisTagAwareAdapter($redis, 'http_cache')]);\n}",
+         "Give Redis a maxmemory of its own, <b>and</b> look at it."},
+        {"Until then, remove files older than an hour", "cron", "find /app/var/cache/prod/http_cache -mmin +60 -delete", ""},
+        {"Find what is kept between requests", "", "", ""}};
     static const char *const notes[] = {
         "Owners of deleted files: not visible with Docker's default capabilities. --cap-add SYS_PTRACE shows them."};
     static const struct report_amount others[] = {
@@ -104,7 +107,7 @@ static struct report_input sample_input(void)
         .procs = sample_procs,
         .n_procs = 6,
         .fixes = fixes,
-        .n_fixes = 2,
+        .n_fixes = sizeof fixes / sizeof *fixes,
         .others = others,
         .n_others = 2,
         .notes = notes,

@@ -38,6 +38,9 @@ T(a_report_has_every_panel_and_nothing_that_runs_or_loads)
     assert_null(strstr(html, "src="));
     assert_non_null(strstr(html, "&lt;script&gt;alert(1)"));
     assert_non_null(strstr(html, "97 % of all growth"));
+    assert_non_null(strstr(html, "<pre>protected function createStore(): StoreInterface\n{\n    return"));
+    assert_non_null(strstr(html, "of its own, &lt;b&gt;and&lt;/b&gt; look"));
+    assert_null(strstr(html, "<pre></pre>"));
     free(html);
 }
 
@@ -96,13 +99,29 @@ T(the_time_to_the_stall_is_one_number_where_both_ends_read_alike)
     free(html);
 }
 
+T(parts_of_an_area_are_never_more_than_the_whole)
+{
+    struct report_input in = sample_input();
+    struct ledger *l = &sample_ledger;
+    int php = sample_entry(LEDGER_ANON, -1, 16 * MIB, "forked", "", 0);
+
+    sample_entry(LEDGER_ANON, php, 30 * MIB, "native", "", INT64_MIN);
+    sample_entry(LEDGER_ANON, php, 2 * MIB, "stacks", "", INT64_MIN);
+    sample_entry(LEDGER_ANON, php, -16 * MIB, "shared after fork", "", INT64_MIN);
+    in.ledger = l;
+    char *html = written(&in);
+    assert_non_null(strstr(html, "native: 15.0 MiB"));
+    assert_non_null(strstr(html, "stacks: 1.00 MiB"));
+    free(html);
+}
+
 T(a_write_that_fails_is_told)
 {
     struct report_input in = sample_input();
     assert_int_equal(report_write(-1, &in), -EBADF);
 }
 
-CLAIMS(C(what_no_mount_holds_is_drawn_as_shared_memory_where_segments_are_not_known),
+CLAIMS(C(parts_of_an_area_are_never_more_than_the_whole), C(what_no_mount_holds_is_drawn_as_shared_memory_where_segments_are_not_known),
        C(the_time_to_the_stall_is_one_number_where_both_ends_read_alike),
        C(a_report_has_every_panel_and_nothing_that_runs_or_loads), C(a_report_of_nothing_is_a_page_without_panels),
        C(samples_that_know_little_make_a_picture_all_the_same), C(a_write_that_fails_is_told))
