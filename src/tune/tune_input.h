@@ -29,7 +29,7 @@ struct tune_amount {
     bool measured; // seen, and may grow yet
     bool assumed;  // neither given nor measured
     int64_t value;
-    char from[128]; // "--limit", "the recording", "/etc/php/8.2/fpm/pool.d/www.conf:12"
+    char from[192]; // "--limit", "the recording", "/etc/php/8.2/fpm/pool.d/www.conf:12"
 };
 
 struct tune_input {
@@ -41,6 +41,9 @@ struct tune_input {
     char cpus_from[64];
     // As in struct budget_in.
     struct tune_amount hot_file, shared, tmpfs, inodes, kernel, go_live, others, base;
+    // APCu's segment, where nobody seems to store in it: `shared` then has apcu_counted for it instead of its size. 0: it is used,
+    // or not there, or not known.
+    int64_t apcu_size, apcu_touched, apcu_counted;
     // A worker's peaks: of at least two workers and budget.h's number of requests.
     bool peaks;
     uint64_t requests;

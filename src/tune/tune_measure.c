@@ -12,6 +12,7 @@
 #include "advice/server_conf.h"
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/human.h"
 #include "mem/budget.h"
 #include "mem/cgroup_find.h"
 #include "mem/eye.h"
@@ -21,6 +22,10 @@
 #include "mem/recording.h"
 #include "mem/sensor.h"
 #include "tune/tune_input.h"
+
+// What an APCu in which nobody stores has touched at most: its header and the table of its slots. It is also the least that
+// apc.shm_size may be.
+#define APCU_UNUSED (INT64_C(1) << 20)
 
 static void know(struct tune_amount *a, int64_t value, const char *from)
 {
@@ -243,6 +248,54 @@ static void use_processes(const struct eye_view *v, struct tune_input *in)
         measure(&in->others, others, "the running processes that are no workers");
 }
 
+// What APCu has touched of its segment, which is told by its size. 0: there is none; -1: not known.
+static int64_t apcu_touched(const struct segments *g, int64_t size, int64_t opcache)
+{
+    int64_t least = 0, most = 0;
+    int n = 0;
+
+    if (!g || !g->complete || g->unseen || g->dropped)
+        return -1;
+    for (int i = 0; i < g->n; i++) {
+        const struct segment *s = &g->s[i];
+        if (s->size != size)
+            continue;
+        if (s->bytes < 0)
+            return -1;
+        least = !n || s->bytes < least ? s->bytes : least;
+        most = s->bytes > most ? s->bytes : most;
+        n++;
+    }
+    if (size == opcache && n <= 2) // one of them is OPcache's
+        return n == 2 ? least : 0;
+    return most;
+}
+
+static void use_shared(const struct eye_view *v, const struct server_conf *c, struct tune_input *in)
+{
+    int64_t opcache = c->opcache_bytes.value, apcu = c->apcu_bytes.known ? c->apcu_bytes.value : 0;
+    char from[sizeof in->shared.from], one[HUMAN_N], two[HUMAN_N], three[HUMAN_N], four[HUMAN_N];
+
+    if (!c->opcache_bytes.known || in->shared.known)
+        return;
+    int64_t touched = apcu ? apcu_touched(v->segments, apcu, opcache) : 0;
+    if (touched < 0 || touched > APCU_UNUSED) {
+        snprintf(from, sizeof from, "OPcache (%s) and APCu (%s) as configured: %.64s", human_bytes(opcache, one),
+                 human_bytes(apcu, two), c->opcache_bytes.from);
+    } else if (!touched) { // off, or not loaded
+        apcu = 0;
+        snprintf(from, sizeof from, "OPcache as configured: %.64s", c->opcache_bytes.from);
+    } else {
+        in->apcu_size = apcu;
+        in->apcu_touched = touched;
+        apcu = in->apcu_counted = apcu < APCU_UNUSED ? apcu : APCU_UNUSED;
+        snprintf(from, sizeof from, "OPcache as configured (%s) + %s for APCu, of whose %s %s are touched: %.48s",
+                 human_bytes(opcache, one), human_bytes(apcu, two), human_bytes(in->apcu_size, three),
+                 human_bytes(touched, four), c->opcache_bytes.from);
+    }
+    know(&in->shared, opcache + apcu, from);
+}
+
 static void use_view(const struct eye_view *v, const struct server_conf *c, struct tune_input *in)
 {
     const struct mem_sample *s = v->sample;
@@ -253,12 +306,7 @@ static void use_view(const struct eye_view *v, const struct server_conf *c, stru
         know(&in->memory_limit, c->memory_limit.value, c->memory_limit.from);
     for (int32_t i = 0; i < v->nprocs && !in->memory_limit.known; i++)
         know(&in->memory_limit, v->procs[i].memory_limit, "the running process");
-    if (c->opcache_bytes.known) {
-        int64_t apcu = c->apcu_bytes.known ? c->apcu_bytes.value : 0;
-        char from[sizeof in->shared.from];
-        snprintf(from, sizeof from, "OPcache%s as configured: %.64s", apcu ? " and APCu" : "", c->opcache_bytes.from);
-        know(&in->shared, c->opcache_bytes.value + apcu, from);
-    }
+    use_shared(v, c, in);
     measure(&in->hot_file, mem_get(s, MEM_sum_pss_file, -1), "the running processes: file pages they map");
     measure(&in->tmpfs, ours ? tmpfs : shmem, "the running container: what there is now");
     if (ours)

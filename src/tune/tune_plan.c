@@ -232,6 +232,20 @@ static void plan_php(const struct tune_input *in, struct tune_plan *p)
     if (in->memory_limit.value >= MIB)
         set(p, php_ini, "memory_limit", mebibytes(v, in->memory_limit.value, "M"),
             "what the numbers here were reckoned with (%s)", in->memory_limit.from);
+    if (in->apcu_size > in->apcu_counted) {
+        // What isn't counted must not come: with it there would be room for as many.
+        struct budget_in with = p->in;
+        struct budget full;
+        char size[HUMAN_N], touched[HUMAN_N];
+        with.shared += in->apcu_size - in->apcu_counted;
+        budget_reckon(&with, &full);
+        human_bytes(in->apcu_size, size);
+        set(p, php_ini, "apc.shm_size", mebibytes(v, in->apcu_counted, "M"),
+            "what it is counted with: %s of its %s are touched, so nobody seems to use it", human_bytes(in->apcu_touched, touched),
+            size);
+        NOTE(p, "left at %s, APCu may grow to that as soon as something is stored in it: then %u fit instead of %u", size,
+             full.workers, p->budget.workers);
+    }
     if (in->shared.assumed || in->shared.measured)
         set(p, php_ini, "opcache.memory_consumption", mebibytes(v, in->shared.value, ""), "%s", in->shared.from);
 }

@@ -110,6 +110,29 @@ T(the_workers_own_setting_is_named_as_the_server_names_it)
     assert_string_equal(value(plan(given(2048 * MIB, 1, 128 * MIB), SERVER_FPM), "pm.max_children"), "8"); // by CPU
 }
 
+T(what_an_unused_apcu_could_still_take_is_said_and_kept_from_coming)
+{
+    struct tune_input in = given(1024 * MIB, 2, 64 * MIB);
+    in.shared.known = true;
+    in.shared.value = 129 * MIB;
+    in.apcu_size = 300 * MIB;
+    in.apcu_counted = MIB;
+    in.apcu_touched = 70000;
+    struct tune_plan *p = plan(in, SERVER_FPM);
+    unsigned workers = p->budget.workers, fewer = 0;
+
+    assert_string_equal(value(p, "apc.shm_size"), "1M");
+    for (int i = 0; i < p->n_notes; i++)
+        if (sscanf(p->note[i], "left at 300 MiB, APCu may grow to that as soon as something is stored in it: then %u fit", &fewer))
+            break;
+    assert_in_range(fewer, 1, workers - 1);
+    in.shared.value += in.apcu_size - in.apcu_counted;
+    in.apcu_size = in.apcu_counted = 0;
+    p = plan(in, SERVER_FPM);
+    assert_int_equal(p->budget.workers, fewer);
+    assert_null(value(p, "apc.shm_size"));
+}
+
 T(where_nothing_fits_each_way_out_is_named_and_works)
 {
     struct tune_plan *p = plan(given(256 * MIB, 2, 512 * MIB), SERVER_FPM);
@@ -205,4 +228,5 @@ CLAIMS(C(what_is_proposed_fits_whatever_the_numbers), C(frankenphp_gets_threads_
        C(the_workers_own_setting_is_named_as_the_server_names_it), C(where_nothing_fits_each_way_out_is_named_and_works),
        C(without_a_limit_it_asks_for_one), C(measured_peaks_count_once_enough_requests_were_seen_and_nothing_grows),
        C(a_leak_a_request_shortens_a_workers_life), C(cloud_run_gets_a_size_that_it_sells),
-       C(a_machines_memory_is_no_limit_to_hand_out))
+       C(a_machines_memory_is_no_limit_to_hand_out),
+       C(what_an_unused_apcu_could_still_take_is_said_and_kept_from_coming))
