@@ -14,6 +14,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/str.h"
 
 #define LINE_MAX_BYTES 4096
 #define RATE 100 // lines a second
@@ -39,25 +40,6 @@ static void say_dropped(struct catcher *c)
     c->dropped = 0;
 }
 
-static void on_line(struct catcher *c)
-{
-    uint64_t second = clock_ms() / 1000;
-
-    if (!c->n || c->quiet)
-        goto out;
-    if (second != c->second) {
-        say_dropped(c);
-        c->second = second;
-        c->in_second = 0;
-    }
-    if (c->in_second++ < RATE)
-        log_as(LOG_LEVEL_WARNING, c->role, "said: %.*s", (int)c->n, c->line);
-    else
-        c->dropped++;
-out:
-    c->n = 0;
-}
-
 static void keep_last(struct catcher *c, const char *p, size_t n)
 {
     if (n >= LAST_BYTES) {
@@ -72,6 +54,62 @@ static void keep_last(struct catcher *c, const char *p, size_t n)
     memcpy(c->last + c->last_n, p, n);
     c->last_n += n;
     c->last[c->last_n] = '\0';
+}
+
+static struct str after(struct str s, const char *head)
+{
+    struct str h = str_from(head);
+    return str_starts(s, h) ? (struct str){s.p + h.n, s.n - h.n} : s;
+}
+
+// The mold's own lines and those of PHP's start are log lines already (base/log.h): their time and role would stand there
+// twice. Their level holds.
+static struct str without_head(const struct catcher *c, struct str line, enum log_level *level)
+{
+    static const char *const levels[] = {"ERROR: ", "WARNING: ", "NOTICE: ", "DEBUG: "};
+    const char *pool = c->role + sizeof "pool " - 1;
+    const size_t stamp_n = sizeof "[24-Nov-2026 06:08:55] " - 1;
+    char role[80];
+
+    if (line.n < stamp_n || line.p[0] != '[' || line.p[stamp_n - 2] != ']' || line.p[stamp_n - 1] != ' ')
+        return line;
+    struct str rest = {line.p + stamp_n, line.n - stamp_n};
+    size_t i = 0;
+    while (i < sizeof levels / sizeof *levels && !str_starts(rest, str_from(levels[i])))
+        i++;
+    if (i == sizeof levels / sizeof *levels)
+        return line;
+    *level = (enum log_level)i;
+    rest = after(rest, levels[i]);
+    snprintf(role, sizeof role, "mold %s: ", pool);
+    rest = after(rest, role);
+    snprintf(role, sizeof role, "worker %s: ", pool);
+    return after(after(rest, role), "php: ");
+}
+
+static void on_line(struct catcher *c)
+{
+    uint64_t second = clock_ms() / 1000;
+    enum log_level level = LOG_LEVEL_WARNING;
+    struct str text = without_head(c, (struct str){c->line, c->n}, &level);
+
+    if (text.n) {
+        keep_last(c, "; ", c->last_n ? 2 : 0);
+        keep_last(c, text.p, text.n);
+    }
+    if (!c->n || c->quiet)
+        goto out;
+    if (second != c->second) {
+        say_dropped(c);
+        c->second = second;
+        c->in_second = 0;
+    }
+    if (c->in_second++ < RATE)
+        log_as(level, c->role, "said: %.*s", STR_ARG(text));
+    else
+        c->dropped++;
+out:
+    c->n = 0;
 }
 
 // False at the end of file, or when there is nothing now.
@@ -90,7 +128,6 @@ static bool read_some(struct catcher *c)
         c->at_end = true;
         return false;
     }
-    keep_last(c, buf, (size_t)n);
     for (ssize_t i = 0; i < n; i++) {
         if (buf[i] == '\n') {
             on_line(c);
@@ -144,8 +181,7 @@ const char *catcher_last_words(struct catcher *c)
 {
     for (int i = 0; i < 8 && !c->at_end && read_some(c); i++)
         ;
-    while (c->last_n && c->last[c->last_n - 1] == '\n')
-        c->last[--c->last_n] = '\0';
+    on_line(c); // one without its end
     return c->last;
 }
 

@@ -10,7 +10,8 @@ struct catcher;
 struct catcher *catcher_new(const char *pool, int *ret_write_fd);
 // The mold is up: from now on lines are dropped if quiet.
 void catcher_set_quiet(struct catcher *c, bool quiet);
-// Reads what is there, and returns the last that was said (up to 2 KiB, without the last newline).
+// Reads what is there, and returns the last lines that were said, joined by "; " (up to 2 KiB). Lines that are log lines
+// already come without their time and role here and in the log.
 const char *catcher_last_words(struct catcher *c);
 // The owner lets go; it frees itself at the end of file.
 void catcher_release(struct catcher *c);

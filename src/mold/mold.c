@@ -28,8 +28,8 @@ static struct pool_spec spec;
 
 _Noreturn static void fail(const char *why)
 {
-    log_error("%s", why);
-    (void)msg_send(POOL_MOLD_FD, MSG_MOLD_FAILED, &(struct msg_empty){0}, why, strlen(why), NULL, 0);
+    if (msg_send(POOL_MOLD_FD, MSG_MOLD_FAILED, &(struct msg_empty){0}, why, strlen(why), NULL, 0) < 0)
+        log_error("%s", why); // else the master says it
     _exit(1);
 }
 

@@ -155,7 +155,7 @@ int engine_start(const struct pool_spec *spec, char *ret_why, size_t why_cap)
     plimsoll_sapi.ini_entries = (char *)(uintptr_t)engine__ini_entries();
     sapi_module.ini_entries = plimsoll_sapi.ini_entries;
     if (startup(&plimsoll_sapi) == FAILURE) {
-        snprintf(ret_why, why_cap, "PHP did not start; the lines above say why");
+        snprintf(ret_why, why_cap, "php_module_startup failed");
         return -1;
     }
     sapi_module.name = (char *)(uintptr_t)SAPI_NAME;

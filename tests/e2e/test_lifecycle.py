@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -189,6 +190,11 @@ def test_php_that_does_not_start(site, start):
     with pytest.raises(StartFailed) as e:
         start(args=args)
     assert e.value.code == 5 and "syntax error" in e.value.stderr
+    said = [line for line in e.value.stderr.splitlines() if "syntax error" in line]
+    assert len(said) == 3  # PHP's line and the master's in the log, the master's on stderr
+    for line in said:  # none with another process's line, its time and role, inside
+        assert len(re.findall(r"\d\d:\d\d:\d\d", line)) <= 1 and line.count("ERROR") <= 1 and line.count("PHP did not start") <= 1, line
+        assert "mold www" not in line and "php: " not in line and "\\x0a" not in line, line
 
 
 def test_missing_php_binary(site, start):
