@@ -31,7 +31,7 @@ void stall_init(struct stall *s)
     s->hot_learned = s->hot_lo = s->hot_hi = -1;
 }
 
-// The counter's rate since the last sample; negative: not known (absent, first time, or it was reset).
+// The counter's rate since the last sample; negative: not known (absent, first time, or it was reset and went back).
 static double rate(struct stall *s, const struct mem_sample *sample, enum mem_field field, int bit, int64_t *last, double dt)
 {
     if (!mem_known(sample, field)) {
@@ -42,7 +42,7 @@ static double rate(struct stall *s, const struct mem_sample *sample, enum mem_fi
     bool had = s->had >> bit & 1;
     s->had |= (uint8_t)(1u << bit);
     *last = now;
-    if (!had || now < before || !(dt > 0))
+    if (!had || !(dt > 0))
         return -1;
     return ((double)now - (double)before) / dt;
 }

@@ -611,6 +611,151 @@ T(what_may_not_be_read_is_counted_as_missed)
     own_tmpfs_unmount(NULL);
 }
 
+// A walk in steps of a few entries; what it says is covered, in turn, until the round's end. How many steps it took.
+static int covered_in_steps(struct scan *s, double covered[], int max)
+{
+    int64_t slow = 1000;
+    int n = 0;
+    struct scan_progress p;
+    bool done;
+    do {
+        done = scan_step(s, 0, WALL, 1000, tick, &slow);
+        scan_progress(s, &p);
+        assert_true(n < max);
+        covered[n++] = p.covered;
+    } while (!done);
+    return n;
+}
+
+T(coverage_is_the_inodes_seen_of_those_there_are)
+{
+    NEED_OWN_TMPFS();
+    double covered[1000];
+    own_tmpfs_mount(NULL, "size=64m");
+    own_tmpfs_mount("other", "size=64m");
+    char name[64];
+    for (int i = 0; i < 400; i++) {
+        snprintf(name, sizeof name, "d%d/f%d", i % 20, i);
+        own_file(name, 1);
+    }
+    own_file("other/f", 1);
+    struct scan *s = scan_new();
+    struct stat st;
+    int fd = own_open("."), other = own_open("other");
+    assert_int_equal(fstat(fd, &st), 0);
+    struct scan_mount m = {.fd = fd, .dev = st.st_dev, .inodes = 4 * 421};
+    scan_set_mount(s, 3, &m);
+    int n = covered_in_steps(s, covered, 1000);
+    assert_true(n >= 5);
+    for (int i = 0; i + 1 < n; i++) { // a quarter of the inodes that statvfs counts can be found
+        assert_true(covered[i] > (i ? covered[i - 1] : -1) - 1e-9 && covered[i] >= 0 && covered[i] <= 0.25);
+    }
+    assert_true(covered[n - 2] > 0.15);
+    assert_true(covered[n - 1] == 1); // the round has ended
+    m.inodes = 100; // fewer than there are: it was counted before they came
+    scan_set_mount(s, 3, &m);
+    n = covered_in_steps(s, covered, 1000);
+    for (int i = 0; i < n; i++)
+        assert_true(covered[i] >= 0 && covered[i] <= 1);
+    assert_true(covered[n - 2] == 1);
+    // Of one the inodes aren't counted: nothing is known until the end.
+    assert_int_equal(fstat(other, &st), 0);
+    scan_set_mount(s, 5, &(struct scan_mount){.fd = other, .dev = st.st_dev});
+    n = covered_in_steps(s, covered, 1000);
+    for (int i = 0; i + 1 < n; i++)
+        assert_true(covered[i] == -1);
+    assert_true(covered[n - 1] == 1);
+    scan_free(s);
+    own_tmpfs_unmount("other");
+    own_tmpfs_unmount(NULL);
+}
+
+T(of_an_overlay_what_was_written_counts_and_the_image_does_not)
+{
+    NEED_OWN_TMPFS();
+    char options[1024], path[256];
+    struct stat st;
+    own_tmpfs_mount(NULL, "size=16m");
+    own_tmpfs_mount("image", "size=16m");
+    own_tmpfs_mount("up", "size=16m");
+    own_file("image/etc/file", 100000);
+    own_file("image/etc/deep/file", 100000);
+    static const char *const made[] = {"up/upper", "up/work", "merged"};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", own_dir, made[i]);
+        assert_int_equal(mkdir(path, 0755), 0);
+    }
+    snprintf(options, sizeof options, "lowerdir=%s/image,upperdir=%s/up/upper,workdir=%s/up/work", own_dir, own_dir, own_dir);
+    snprintf(path, sizeof path, "%s/merged", own_dir);
+    if (mount("none", path, "overlay", 0, options) < 0) {
+        own_tmpfs_unmount(NULL);
+        print_message("skipped: no overlay can be mounted here\n");
+        skip();
+    }
+    own_file("merged/new/f", 8192);
+    own_file("merged/etc/g", 4096);
+    struct scan *s = scan_new();
+    int fd = own_open("merged"), image = own_open("merged/etc/file");
+    assert_int_equal(fstat(image, &st), 0);
+    dev_t image_dev = st.st_dev;
+    assert_int_equal(fstat(fd, &st), 0);
+    scan_set_mount(s, 0, &(struct scan_mount){.fd = fd, .dev = st.st_dev, .skip_dev = image_dev, .overlay = true});
+    walk(s, 0);
+
+    assert_int_equal(bytes_of(s, 0), 8192 + 4096);
+    struct scan_dir d;
+    assert_string_equal(first(s, SCAN_BY_BYTES, &d), "new");
+    scan_free(s);
+    close(image);
+    close(fd);
+    own_tmpfs_unmount("merged");
+    own_tmpfs_unmount(NULL);
+}
+
+T(of_an_overlay_directories_with_blocks_are_of_the_image_but_for_the_root)
+{
+    char dir[] = "/var/tmp/plimsoll-scan-XXXXXX", path[300];
+    struct stat st;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/sub", dir);
+    assert_int_equal(mkdir(path, 0755), 0);
+    snprintf(path, sizeof path, "%s/sub/f", dir);
+    for (int i = 0; i < 2; i++) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        assert_int_equal(write(fd, "x", 1), 1);
+        close(fd);
+        snprintf(path, sizeof path, "%s/f", dir);
+    }
+    struct scan *s = scan_new();
+    int fd = open(dir, O_PATH | O_CLOEXEC);
+    snprintf(path, sizeof path, "%s/sub", dir);
+    assert_int_equal(stat(path, &st), 0);
+    bool has_blocks = st.st_blocks > 0;
+    if (has_blocks) {
+        scan_set_mount(s, 0, &(struct scan_mount){.fd = fd, .dev = st.st_dev, .skip_dev = st.st_dev + 1, .overlay = true});
+        walk(s, 0);
+        struct scan_total total;
+        scan_total(s, 0, &total);
+        assert_int_equal(total.inodes, 2); // the root and its file
+        assert_int_equal(total.missed, 0);
+        scan_set_mount(s, 0, &(struct scan_mount){.fd = fd, .dev = st.st_dev});
+        walk(s, 1);
+        scan_total(s, 0, &total);
+        assert_int_equal(total.inodes, 4);
+    }
+    scan_free(s);
+    close(fd);
+    static const char *const names[] = {"sub/f", "sub", "f", ""};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        assert_int_equal(remove(path), 0);
+    }
+    if (!has_blocks) {
+        print_message("skipped: directories take no blocks here\n");
+        skip();
+    }
+}
+
 CLAIMS_WITH_TMPFS(C(a_walk_finds_every_byte_and_every_inode), C(a_file_with_two_names_counts_once_and_a_hole_not_at_all),
                   C(other_file_systems_and_symbolic_links_are_not_followed), C(a_tree_bound_into_itself_counts_once),
                   C(deeper_than_it_goes_is_told_not_walked), C(more_names_than_there_is_room_for_are_entered_all_the_same),
@@ -624,4 +769,6 @@ CLAIMS_WITH_TMPFS(C(a_walk_finds_every_byte_and_every_inode), C(a_file_with_two_
                   C(where_files_have_no_birth_the_oldest_change_is_the_beginning),
                   C(of_hashed_directories_the_one_above_is_named), C(the_biggest_files_of_a_directory_are_named_when_asked),
                   C(a_directory_that_is_gone_has_no_path), C(a_mount_taken_away_in_the_middle_of_its_walk_is_forgotten),
-                  C(what_may_not_be_read_is_counted_as_missed))
+                  C(what_may_not_be_read_is_counted_as_missed), C(coverage_is_the_inodes_seen_of_those_there_are),
+                  C(of_an_overlay_what_was_written_counts_and_the_image_does_not),
+                  C(of_an_overlay_directories_with_blocks_are_of_the_image_but_for_the_root))
