@@ -107,7 +107,7 @@ enum advice_app advice_app_of_path(const char *path)
 {
     if (strstr(path, "/wp-content") || strstr(path, "/wordpress"))
         return APP_WORDPRESS;
-    if (strstr(path, "/storage/framework") || strstr(path, "/bootstrap/cache") || strstr(path, "/laravel"))
+    if (strstr(path, "/storage/framework") || strstr(path, "/storage/logs") || strstr(path, "/bootstrap/cache") || strstr(path, "/laravel"))
         return APP_LARAVEL;
     if (strstr(path, "/var/cache/website") || strstr(path, "/var/cache/common") || strstr(path, "/var/cache/admin") ||
         strstr(path, "/sulu"))

@@ -41,9 +41,28 @@ static bool path_matches(const char *globs, const char *path)
     return false;
 }
 
+// Whose folder is it? An application's own is known by the program that every one of its kind has there.
+static enum advice_app app_in(int fd)
+{
+    static const struct {
+        const char *file;
+        enum advice_app app;
+    } marks[] = {{"bin/adminconsole", APP_SULU},
+                 {"bin/websiteconsole", APP_SULU},
+                 {"bin/console", APP_SYMFONY},
+                 {"artisan", APP_LARAVEL},
+                 {"wp-settings.php", APP_WORDPRESS}};
+
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (faccessat(fd, marks[i].file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            return marks[i].app;
+    return APP_UNKNOWN;
+}
+
 // The directories from `top` down to `path`, each open.
 struct ancestors {
     int n;
+    enum advice_app app; // whose folder the deepest of them, or of those above `top`, is
     int fd[ANCESTORS];
     size_t length[ANCESTORS]; // of the path of each
 };
@@ -57,10 +76,14 @@ static void open_ancestors(int root_fd, const char *top, const char *path, struc
     char name[256];
 
     ret->n = 0;
+    ret->app = APP_UNKNOWN;
     if (top_length == 1)
         top_length = 0; // "/"
     while (fd >= 0) {
         size_t at = (size_t)(p - path);
+        enum advice_app app = at > 0 ? app_in(fd) : APP_UNKNOWN; // "/" has a bin of its own
+        if (app != APP_UNKNOWN)
+            ret->app = app;
         if (at >= top_length && at > 0) {
             if (ret->n == ANCESTORS) { // keep the deepest
                 close(ret->fd[0]);
@@ -113,7 +136,7 @@ bool signature_find_directory(int root_fd, const char *top, const char *path, st
             found = true;
             ret->id = (enum signature_id)id;
             memcpy(ret->path, at, a.length[i] + 1);
-            enum advice_app app = advice_app_of_path(at);
+            enum advice_app app = a.app != APP_UNKNOWN ? a.app : advice_app_of_path(at);
             ret->app = s->app == APP_UNKNOWN || (s->app == APP_SYMFONY && app == APP_SULU) ? app : s->app;
         }
     }

@@ -33,7 +33,7 @@ struct signature {
 #define SIGNATURE_PATH 256
 struct signature_hit {
     enum signature_id id;
-    enum advice_app app;       // by the row, else by the path
+    enum advice_app app;       // by the row, else by what lies beside or above it, else by the path
     char path[SIGNATURE_PATH]; // the directory the row is about: `path` of the question or one above it
 };
 

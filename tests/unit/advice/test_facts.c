@@ -34,6 +34,7 @@ T(paths_tell_of_applications)
 {
     assert_int_equal(advice_app_of_path("/var/www/html/wp-content/cache"), APP_WORDPRESS);
     assert_int_equal(advice_app_of_path("/srv/storage/framework/cache/data"), APP_LARAVEL);
+    assert_int_equal(advice_app_of_path("/srv/storage/logs"), APP_LARAVEL);
     assert_int_equal(advice_app_of_path("/app/var/cache/website/prod"), APP_SULU);
     assert_int_equal(advice_app_of_path("/app/var/cache/prod/pools"), APP_SYMFONY);
     assert_int_equal(advice_app_of_path("/tmp"), APP_UNKNOWN);

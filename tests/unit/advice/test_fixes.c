@@ -59,6 +59,8 @@ T(settings_are_those_of_the_application_at_hand)
 {
     assert_true(says(SIG_LOGS, APP_LARAVEL, SERVER_FPM, "LOG_CHANNEL=stderr"));
     assert_false(says(SIG_LOGS, APP_LARAVEL, SERVER_FPM, "monolog"));
+    // Symfony's recipe has main of type fingers_crossed with options that no other type may have.
+    assert_false(says(SIG_LOGS, APP_SYMFONY, SERVER_FPM, "main:"));
     assert_true(says(SIG_LOGS, APP_SULU, SERVER_FPM, "monolog")); // a Symfony application without a row of its own
     assert_false(says(SIG_LOGS, APP_UNKNOWN, SERVER_FPM, "monolog"));
     assert_true(says(SIG_SYMFONY_HTTP_CACHE, APP_SYMFONY, SERVER_FPM, "http_cache.store"));

@@ -129,6 +129,27 @@ T(every_row_for_directories_has_an_example)
     }
 }
 
+// Logs look alike everywhere; which setting moves them depends on who writes them.
+T(an_application_is_told_by_what_lies_in_its_folder_above_the_mount_too)
+{
+    static const struct {
+        const char *beside;
+        enum advice_app app;
+    } known[] = {{"srv/web/bin/console", APP_SYMFONY},         {"srv/web/bin/adminconsole", APP_SULU},
+                 {"srv/web/artisan", APP_LARAVEL},              {"srv/web/wp-settings.php", APP_WORDPRESS},
+                 {"srv/web/bin/something", APP_UNKNOWN},        {"bin/console", APP_UNKNOWN},
+                 {"srv/web/logs/old/artisan", APP_UNKNOWN}};
+    struct signature_hit hit;
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        plant(FILES("srv/web/logs/today.log", known[i].beside));
+        assert_true(signature_find_directory(tree.fd, "/srv/web/logs", "/srv/web/logs", &hit));
+        assert_int_equal(hit.id, SIG_LOGS);
+        assert_int_equal(hit.app, known[i].app);
+        tree_remove(&tree);
+    }
+}
+
 T(files_beside_the_growing_directory_prove_nothing)
 {
     struct signature_hit hit;
@@ -238,7 +259,8 @@ T(an_id_outside_the_table_is_nothing)
 }
 
 CLAIMS(C(each_directory_is_recognised_by_what_is_inside), C(a_near_miss_is_something_else),
-       C(every_row_for_directories_has_an_example), C(files_beside_the_growing_directory_prove_nothing),
+       C(every_row_for_directories_has_an_example), C(an_application_is_told_by_what_lies_in_its_folder_above_the_mount_too),
+       C(files_beside_the_growing_directory_prove_nothing),
        C(nothing_above_the_mount_point_is_looked_at), C(links_and_missing_paths_are_not_followed),
        C(a_go_runtime_without_gomemlimit_is_told_only_where_its_environment_was_seen),
        C(max_threads_auto_matters_where_the_host_is_larger_than_the_container),
