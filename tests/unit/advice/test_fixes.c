@@ -51,6 +51,9 @@ T(settings_are_those_of_the_server_at_hand)
     assert_true(says(SIG_PHP_SESSIONS, APP_UNKNOWN, SERVER_FPM, "php_admin_value[session.save_handler] = redis"));
     assert_false(says(SIG_PHP_SESSIONS, APP_UNKNOWN, SERVER_FPM, "php_ini session.save_handler redis"));
     assert_true(says(SIG_PHP_SESSIONS, APP_UNKNOWN, SERVER_FRANKENPHP, "php_ini session.save_handler redis"));
+    // Symfony overrides php.ini where it has a handler of its own: its setting works in any case.
+    assert_true(says(SIG_PHP_SESSIONS, APP_SYMFONY, SERVER_FPM, "handler_id: '%env(REDIS_URL)%'"));
+    assert_false(says(SIG_PHP_SESSIONS, APP_SYMFONY, SERVER_FPM, "session.save_handler"));
     assert_true(says(SIG_PHP_SESSIONS, APP_UNKNOWN, SERVER_ROADRUNNER, "session.save_handler = redis"));
     assert_true(says(SIG_CORE_DUMPS, APP_UNKNOWN, SERVER_PLIMSOLL, "plimsoll.conf"));
 }
