@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,6 +108,14 @@ static int take_body_file(uint32_t job_id)
     return worker__msg.fds[0];
 }
 
+// What a script started and never waited for (proc_open without proc_close) has ended since. Between jobs no child is anybody's:
+// PHP lets go of all it knows at a request's end, and the mold's are not ours.
+static void reap_children(void)
+{
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue;
+}
+
 static void run_job(struct msg *m)
 {
     static struct job job;
@@ -131,6 +140,7 @@ static void run_job(struct msg *m)
     job_out_done(leaving, (uint32_t)result.end, result.peak_bytes, job_cpu_us(clock_of(CLOCK_MONOTONIC) - began));
     if (leaving)
         _exit(WORKER_EXIT_RECYCLED);
+    reap_children();
 }
 
 // Until the edge is gone.

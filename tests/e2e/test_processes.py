@@ -677,3 +677,34 @@ def test_memory_of_hello_does_not_grow(site, start):
 def test_fetch_helper_reaches_admin(server):
     """The admin socket answers while all workers are busy."""
     assert fetch(server.admin, "/healthz").status == 200
+
+
+def test_a_child_that_a_script_never_waited_for_is_no_zombie_for_long(site, start):
+    """proc_open without proc_close: the child runs on behind the request, and once it has ended the next request clears it away."""
+    site.scripts()
+    site.php("leave.php", """$p = proc_open(['/bin/sh', '-c', 'until [ -e "$0" ]; do sleep 0.01; done', $_GET['go']], [], $pipes);
+        echo proc_get_status($p)['pid'];""")
+    s = start(workers=1)
+    go = site.scratch / "go"
+    child = int(s.fetch(f"/leave.php?go={go}").text)
+    assert alive(child) and stat_of(child)["ppid"] == s.pids("worker")[0]
+    assert s.fetch("/hello.php").body == b"hello" and alive(child)
+    go.touch()
+    wait_until(lambda: not alive(child), what="the child's end")
+    s.fetch("/hello.php")
+    wait_until(lambda: stat_of(child) is None, what="the end of its zombie")
+
+
+def test_a_child_that_a_script_waits_for_is_its_own(site, start):
+    """proc_close, pclose and exec get their child's status, at whatever time of the request they ask, also behind the answer."""
+    site.scripts()
+    site.php("wait.php", """$p = proc_open(['/bin/sh', '-c', 'exit 7'], [], $pipes);
+        $f = popen('exit 5', 'r');
+        exec('exit 3', $lines, $code);
+        echo 'ok'; fastcgi_finish_request();
+        file_put_contents($_GET['out'], json_encode([proc_close($p), pclose($f), $code]));""")
+    s = start(workers=1)
+    for n in range(3):
+        out = site.scratch / f"out{n}"
+        assert s.fetch(f"/wait.php?out={out}").text == "ok"
+        assert wait_until(lambda: out.exists() and out.read_text(), what="the work behind the answer") == "[7,5,3]"
