@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who the processes are: as root the application's owner or www-data, otherwise the caller and nobody else."""
+import ctypes
+import json
 import os
+import platform
 import pwd
+import struct
+import subprocess
 import tempfile
 
 import pytest
 
-from harness import IS_ROOT, Site, StartFailed, proc_status
+import rawhttp
+from harness import BINARY, DEADLINE, IS_ROOT, Site, StartFailed, proc_status
 
 root_only = pytest.mark.skipif(not IS_ROOT, reason="only root can become another user")
 
@@ -170,3 +176,47 @@ def test_processes_cannot_be_dumped(site, start):
     s = start()
     for pid in [s.pid] + s.pids("edge"):
         assert os.stat(f"/proc/{pid}/environ").st_uid == 0, pid
+
+
+# openat2, faccessat2, close_range, clone3: what a container runtime older than they are refuses with EPERM (Docker before 20.10.9).
+YOUNG_SYSCALLS = (437, 439, 436, 435)
+
+
+def refuse_young_syscalls():
+    """Runs in the child: a seccomp filter, as a container runtime sets one."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    code = [struct.pack("<HBBI", 0x20, 0, 0, 0)]  # the system call's number
+    for n, number in enumerate(YOUNG_SYSCALLS):
+        code.append(struct.pack("<HBBI", 0x15, len(YOUNG_SYSCALLS) - n, 0, number))
+    code.append(struct.pack("<HBBI", 0x06, 0, 0, 0x7FFF0000))  # allow
+    code.append(struct.pack("<HBBI", 0x06, 0, 0, 0x00050000 | 1))  # EPERM
+    text = ctypes.create_string_buffer(b"".join(code))
+    program = struct.pack("<HxxxxxxQ", len(code), ctypes.addressof(text))
+    assert libc.prctl(38, 1, 0, 0, 0) == 0  # no_new_privs
+    assert libc.prctl(22, 2, ctypes.c_char_p(program), 0, 0) == 0  # seccomp
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="system calls by number")
+def test_an_old_container_runtime(site):
+    """What it doesn't know it refuses with EPERM: PHP and files, links included, are served all the same."""
+    site.scripts("hello.php")
+    site.write("f.txt", "file")
+    (site.app / "link.txt").symlink_to("f.txt")
+    read_fd, write_fd = os.pipe()
+    p = subprocess.Popen([BINARY, "serve", site.app, "-l", "127.0.0.1:0", "--ready-fd", str(write_fd), "--control",
+                          site.scratch / "control", "-a", "off"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                         pass_fds=(write_fd,), preexec_fn=refuse_young_syscalls)
+    os.close(write_fd)
+    try:
+        with open(read_fd) as ready:
+            line = ready.readline()
+        assert line, p.communicate(timeout=DEADLINE)
+        listen = json.loads(line)["listen"][0]
+        for path, text in (("/hello.php", "hello"), ("/f.txt", "file"), ("/link.txt", "file")):
+            assert rawhttp.fetch(listen, path).text == text
+        p.terminate()
+        p.communicate(timeout=DEADLINE)
+    finally:
+        p.kill()
+        p.wait()
+    assert p.returncode == 0
