@@ -36,20 +36,21 @@ static size_t header(const struct recorder *r, char *text, size_t cap)
 
 static int write_row(struct recorder *r, const char *text, size_t n)
 {
-    ssize_t done;
+    size_t done = 0;
+    int error = 0;
 
-    do
-        done = write(r->fd, text, n);
-    while (done < 0 && errno == EINTR);
-    if (done < 0)
-        return -errno;
-    r->size += done;
-    if ((size_t)done == n)
-        return 0;
-    // The disk is full: end the row that was begun; if that fails as well, the next start does it.
-    if (write(r->fd, "\n", 1) == 1)
+    while (done < n && !error) {
+        ssize_t w = write(r->fd, text + done, n - done);
+        if (w >= 0)
+            done += (size_t)w;
+        else if (errno != EINTR)
+            error = -errno;
+    }
+    r->size += (int64_t)done;
+    // The disk is full, or memory is: end the row that was begun; if that fails as well, the next start does it.
+    if (error && done && write(r->fd, "\n", 1) == 1)
         r->size++;
-    return -ENOSPC;
+    return error;
 }
 
 // Is the file's header ours? -ENODATA: it is empty.

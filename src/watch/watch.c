@@ -112,17 +112,23 @@ static void write_row(struct watcher *w)
 {
     if (!w->args.record)
         return;
-    int r = w->recording
-                ? recorder_write(&w->recorder, w->lookout.see.sample)
-                : recorder_open(&w->recorder, w->args.record, w->args.record_max, w->lookout.where.kind, w->lookout.see.sample);
-    if (r == 0 && !w->recording) {
-        w->recording = true;
-        r = recorder_write(&w->recorder, w->lookout.see.sample);
+    const struct history *h = &w->lookout.history;
+    int r = 0;
+    if (!w->recording) {
+        r = recorder_open(&w->recorder, w->args.record, w->args.record_max, w->lookout.where.kind, w->lookout.see.sample);
+        w->recording = r == 0;
+        w->recorded_t = nextafter(w->lookout.t, -INFINITY);
+    }
+    // The row of this look, and those before it that could not be written: in a stall, a row may need memory there isn't.
+    for (size_t i = history_after(h, w->recorded_t); r == 0 && i < h->n; i++) {
+        r = recorder_write(&w->recorder, &h->row[i]);
+        if (r == 0)
+            w->recorded_t = h->row[i].t;
     }
     if (r < 0) {
         w->health.recording_errors++;
         if (!w->record_failing)
-            log_warning("--record %s: %s: rows are lost", w->args.record, strerror(-r));
+            log_warning("--record %s: %s: its rows wait in memory", w->args.record, strerror(-r));
     } else if (w->record_failing) {
         log_notice("--record %s: rows are written again", w->args.record);
     }

@@ -29,6 +29,7 @@ struct watcher {
     int signal_fd, log_fd; // log_fd: ours to close; -1
     struct timer tick, save, end;
     double base_t;             // t at base_us
+    double recorded_t;         // of the last row in the recording
     uint64_t base_us, tick_us; // of the clock; when the next look is due
     bool recording, record_failing, ending, missing_said, local_said, lacked_said;
     char host[65];

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What watch keeps: the recording, the state folder, and the history that xray asks for over the socket."""
 import csv
+import fcntl
 import io
 import json
 import os
@@ -96,9 +97,38 @@ def test_a_recording_is_bounded(box, watch, tmp_path):
 
 def test_rows_that_cannot_be_written_are_said_once(box, watch, tmp_path):
     w = watch(box(), "--record", "/dev/full")
-    w.wait(r"--record /dev/full: No space left on device: rows are lost")
+    w.wait(r"--record /dev/full: No space left on device: its rows wait in memory")
     until(lambda: report(tmp_path)["rows"] > 20, 20, w.log)
-    assert w.log().count("rows are lost") == 1
+    assert w.log().count("wait in memory") == 1
+
+
+def test_rows_that_had_to_wait_are_written_as_soon_as_they_can_be(box, watch, tmp_path):
+    os.mkfifo(tmp_path / "rec")
+    fd = os.open(tmp_path / "rec", os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4096)  # a dozen rows
+    try:
+        w = watch(box(), "--record", tmp_path / "rec")
+        w.wait("--record .*: its rows wait in memory")
+        seen = report(tmp_path)["rows"]
+        until(lambda: report(tmp_path)["rows"] > seen + 20, 20, w.log)
+        text = b""
+
+        def drained():
+            nonlocal text
+            try:
+                text += os.read(fd, 65536)
+            except BlockingIOError:
+                pass
+            return "rows are written again" in w.log()
+
+        until(drained, 20, w.log, every=0.002)
+        known = [r["t"] for r in rows(ask(tmp_path / "socket", "history"))]
+        until(lambda: drained() and known[-1].encode() in text, 20, w.log, every=0.002)
+        recorded = [r["t"] for r in rows(text.decode())]
+        assert [t for t in known if t not in recorded] == []
+        assert sorted(recorded, key=float) == recorded and len(set(recorded)) == len(recorded)
+    finally:
+        os.close(fd)
 
 
 def test_hup_opens_log_and_recording_anew(box, watch, tmp_path):
