@@ -14,6 +14,7 @@
 
 #define PAGE_COLUMNS 100
 #define PAGE_COLUMNS_MIN 80
+#define NARROW_MIN 20
 
 static bool locale_is_utf8(void)
 {
@@ -38,6 +39,7 @@ void screen_init(struct screen *s, int fd, enum xray_color color)
         s->columns = w.ws_col;
     else if (columns && atoi(columns) > 0)
         s->columns = atoi(columns);
+    s->narrow = s->columns >= PAGE_COLUMNS_MIN ? 0 : s->columns < NARROW_MIN ? NARROW_MIN : s->columns;
     s->columns = s->columns > PAGE_COLUMNS ? PAGE_COLUMNS : s->columns < PAGE_COLUMNS_MIN ? PAGE_COLUMNS_MIN : s->columns;
     s->utf8 = locale_is_utf8();
     s->color = color == COLOR_ALWAYS ||
@@ -49,6 +51,13 @@ int screen_rows(int fd)
     struct winsize w;
 
     return ioctl(fd, TIOCGWINSZ, &w) == 0 ? w.ws_row : 0;
+}
+
+int screen_width(int fd)
+{
+    struct winsize w;
+
+    return ioctl(fd, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
 }
 
 // A control character, C1 (U+0080 to U+009F) included: some terminals obey those too. So are the marks that turn the direction
@@ -63,22 +72,38 @@ static bool is_control(const unsigned char *p, size_t length)
            ((p[1] == 0x80 && p[2] >= 0xAA && p[2] <= 0xAE) || (p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9));
 }
 
+// One character, or an escape sequence, which takes no column.
+static size_t step(const char *text, size_t n, int *io_columns)
+{
+    if (text[0] == '\033') {
+        const char *end = memchr(text, 'm', n);
+        return end ? (size_t)(end - text) + 1 : n;
+    }
+    size_t length = utf8_length(text, n);
+    ++*io_columns;
+    return length ? length : 1;
+}
+
 int draw_width(const char *text, size_t n)
 {
     int columns = 0;
 
-    for (size_t i = 0; i < n;) {
-        if (text[i] == '\033') {
-            while (i < n && text[i] != 'm')
-                i++;
-            i++;
-            continue;
-        }
-        size_t length = utf8_length(text + i, n - i);
-        columns++;
-        i += length ? length : 1;
-    }
+    for (size_t i = 0; i < n;)
+        i += step(text + i, n - i, &columns);
     return columns;
+}
+
+size_t draw_cut(const char *text, size_t n, int columns)
+{
+    int at = 0;
+
+    for (size_t i = 0; i < n;) {
+        size_t length = step(text + i, n - i, &at);
+        if (at > columns)
+            return i;
+        i += length;
+    }
+    return n;
 }
 
 static const char *const inks[] = {"", "\033[1m", "\033[2m", "\033[31m", "\033[33m", "\033[32m", "\033[34m"};
@@ -214,14 +239,14 @@ void draw_wrapped(struct buf *b, const struct screen *s, enum ink ink, const cha
     const char *on = s->color && ink ? inks[ink] : "", *off = s->color && ink ? "\033[0m" : "";
     char clean[2048];
     size_t n = make_harmless(s, text, strlen(text), clean, sizeof clean);
-    int at = column_now(b);
+    int at = column_now(b), columns = s->narrow ? s->narrow : s->columns;
     bool fresh = true;
 
     add_text(b, on);
     for (size_t i = 0; i < n;) {
         size_t length = strcspn(clean + i, " ");
         int width = draw_width(clean + i, length);
-        if (!fresh && at + 1 + width > s->columns) {
+        if (!fresh && at + 1 + width > columns) {
             add_text(b, off);
             buf_printf(b, "\n%*s", indent, "");
             add_text(b, on);

@@ -74,8 +74,9 @@ static void draw_picture(struct buf *b, const struct screen *s, const struct xra
     draw(b, s, INK_DIM, "\n%s seen; q ends", human_seconds(v->judged ? v->judge.span : 0, text));
 }
 
-// Cuts to `rows` lines and clears behind each, then below the last.
-static void put_picture(const struct buf *picture, int rows, bool from_scratch)
+// Cuts to `rows` lines of `columns` (0: not known) and clears behind each, then below the last. In the last column the cursor
+// stays on what was written there: clearing would take it away.
+static void put_picture(const struct buf *picture, int rows, int columns, bool from_scratch)
 {
     struct buf out = BUF_INIT;
     int line = 0;
@@ -86,8 +87,9 @@ static void put_picture(const struct buf *picture, int rows, bool from_scratch)
         size_t n = end ? (size_t)(end - (picture->p + i)) : picture->n - i;
         if (line)
             buf_printf(&out, "\r\n");
-        buf_add(&out, picture->p + i, n);
-        buf_printf(&out, "\033[0m\033[K");
+        size_t shown = columns > 0 ? draw_cut(picture->p + i, n, columns) : n;
+        buf_add(&out, picture->p + i, shown);
+        buf_printf(&out, "\033[0m%s", columns > 0 && draw_width(picture->p + i, shown) >= columns ? "" : "\033[K");
         i += n + 1;
     }
     buf_printf(&out, "\033[J");
@@ -136,7 +138,7 @@ static int run(struct xray_look *l, double for_s, enum xray_color color, bool ha
         resized = 0;
         (void)xray_look_walk(l, 50);
         draw_picture(&picture, &s, xray_look_view(l), rows);
-        put_picture(&picture, rows, fresh);
+        put_picture(&picture, rows, screen_width(STDOUT_FILENO), fresh);
         buf_done(&picture);
         fresh = false;
         if (for_s > 0 && clock_s() - begin >= for_s)
@@ -172,7 +174,8 @@ int xray_live(struct xray_look *l, double for_s, enum xray_color color)
         raw.c_cc[VTIME] = 0;
         tcsetattr(STDIN_FILENO, TCSANOW, &raw);
     }
-    static const char hide[] = "\033[?25l", show[] = "\033[0m\033[?25h\n";
+    // Without the cursor, and lines that are too long cut off: wrapped, they would scroll the verdict away.
+    static const char hide[] = "\033[?25l\033[?7l", show[] = "\033[0m\033[?7h\033[?25h\n";
     (void)fd_write_all(STDOUT_FILENO, hide, sizeof hide - 1);
     int rc = run(l, for_s, color, has_keys);
     (void)fd_write_all(STDOUT_FILENO, show, sizeof show - 1);

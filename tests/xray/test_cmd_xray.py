@@ -295,6 +295,19 @@ def test_the_live_picture_fits_a_terminal_that_is_made_smaller():
     assert t.end()[0] == 0
 
 
+def test_on_a_narrow_terminal_nothing_wraps_and_the_verdict_stays_in_sight():
+    t = Terminal("--self", "--live", rows=24, columns=44)
+    t.until(lambda seen: b"q ends" in seen or seen.count(b"\033[H") >= 3)
+    os.write(t.fd, b"q")
+    t.until(lambda seen: seen.rstrip().endswith(b"\033[?25h"))
+    assert t.end()[0] == 0
+    begin = t.seen.index(b"\033[2J")
+    assert b"\033[?7l" in t.seen[:begin] and b"\033[?7h" in t.seen[begin:]  # the terminal cuts off, and wraps again after it
+    picture = t.seen[begin:].split(b"\033[J")[0].decode()
+    plain = re.sub(r"\033\[[0-9;?]*[A-Za-z]|\r", "", picture).split("\n")
+    assert len(plain) <= 24 and plain[2].startswith("Undecided") and max(map(len, plain)) <= 44, plain
+
+
 @pytest.mark.parametrize("how", [b"q", b"\x1c"])
 def test_q_and_the_quit_key_end_the_picture_in_a_storm_of_resizes_too(how):
     t = Terminal("--self", "--live")

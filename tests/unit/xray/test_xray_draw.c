@@ -77,10 +77,27 @@ T(columns_are_counted_without_escape_sequences)
     assert_string_equal(drawn(), "\033[31m≈ab\033[0m   c");
 }
 
+T(a_line_is_cut_at_columns_not_at_bytes)
+{
+    draw(&b, &colored, INK_RED, "≈ab");
+    draw(&b, &colored, INK_PLAIN, "cd");
+    const char *line = drawn();
+    size_t n = strlen(line);
+    assert_int_equal(draw_cut(line, n, 3), strlen("\033[31m≈ab\033[0m"));
+    assert_int_equal(draw_cut(line, n, 2), strlen("\033[31m≈a"));
+    assert_int_equal(draw_cut(line, n, 0), strlen("\033[31m"));
+    assert_int_equal(draw_cut(line, n, 5), n);
+    assert_int_equal(draw_cut("\033[31", 4, 1), 4); // no end
+}
+
 T(words_wrap_at_the_screen_and_are_indented)
 {
     static const struct screen narrow = {.columns = 12};
     draw_wrapped(&b, &narrow, INK_PLAIN, "one two three four", 2);
+    assert_string_equal(drawn(), "one two\n  three four");
+    // Sentences keep to a terminal that is too narrow for the tables.
+    static const struct screen phone = {.columns = 80, .narrow = 12};
+    draw_wrapped(&b, &phone, INK_PLAIN, "one two three four", 2);
     assert_string_equal(drawn(), "one two\n  three four");
 }
 
@@ -119,6 +136,10 @@ T(no_color_and_locale_are_asked_as_they_should_be)
     assert_false(s.utf8); // LC_ALL wins
     assert_true(s.color);
     assert_int_equal(s.columns, 80);
+    assert_int_equal(s.narrow, 20);
+    setenv("COLUMNS", "80", 1);
+    screen_init(&s, 999, COLOR_AUTO);
+    assert_int_equal(s.narrow, 0);
 }
 
 T(text_for_json_is_utf8_without_control_characters)
@@ -135,6 +156,6 @@ T(text_for_json_is_utf8_without_control_characters)
 CLAIMS(C(control_characters_from_outside_never_reach_the_terminal), C(bytes_that_are_no_utf8_become_question_marks),
        C(a_screen_without_utf8_gets_ascii_only), C(long_paths_are_cut_in_the_middle),
        C(no_color_where_none_is_wanted_and_none_left_on), C(columns_are_counted_without_escape_sequences),
-       C(words_wrap_at_the_screen_and_are_indented), C(a_bar_is_neither_over_nor_under_full),
+       C(words_wrap_at_the_screen_and_are_indented), C(a_line_is_cut_at_columns_not_at_bytes), C(a_bar_is_neither_over_nor_under_full),
        C(a_sparkline_shows_the_last_values_between_least_and_most), C(no_color_and_locale_are_asked_as_they_should_be),
        C(text_for_json_is_utf8_without_control_characters))
