@@ -4,6 +4,7 @@
 // reads; another SAPI's files are never asked.
 #include "advice/server_conf.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -206,10 +207,22 @@ static void read_fpm(struct conf_view *v, const char *comm, struct server_conf *
     php_values_finish(&p, c);
 }
 
+// "php-1f": 31. -1: no such name.
+static long php_thread(const char *name)
+{
+    char *end;
+
+    if (!name || strncmp(name, "php-", 4) != 0 || !isxdigit((unsigned char)name[4]))
+        return -1;
+    long index = strtol(name + 4, &end, 16);
+    return *end == '\n' && index < TASKS_MAX ? index : -1;
+}
+
 // FrankenPHP calls its threads php-0, php-1, ... (in hexadecimal). They are as many as num_threads says, or its default, and those
-// started since; none is given back but to be started again.
+// started since; none is given back but to be started again. A thread of the Go runtime that one of them started bears its name.
 static void count_threads(const struct conf_view *v, struct server_conf *c)
 {
+    bool seen[TASKS_MAX] = {false};
     int fd = openat(v->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *d;
@@ -222,8 +235,11 @@ static void count_threads(const struct conf_view *v, struct server_conf *c)
         size_t length;
         snprintf(path, sizeof path, "%s/comm", d->d_name);
         char *name = d->d_name[0] == '.' ? NULL : read_file_of(fd, path, 32, &length);
-        n += name && strncmp(name, "php-", 4) == 0 && strspn(name + 4, "0123456789abcdef") > 0 &&
-             name[4 + strspn(name + 4, "0123456789abcdef")] == '\n';
+        long index = php_thread(name);
+        if (index >= 0 && !seen[index]) {
+            seen[index] = true;
+            n++;
+        }
         free(name);
     }
     if (dir)

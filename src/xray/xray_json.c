@@ -289,6 +289,7 @@ static void set_advice(json_t *o, const struct xray_view *v)
     set(o, "memory_limit_bytes", amount(v->facts.memory_limit));
     set(o, "memory_limit_from", v->conf.memory_limit.known ? text(v->conf.memory_limit.from) : json_null());
     set(o, "max_children", amount(v->facts.max_children));
+    set(o, "threads", amount(v->facts.num_threads));
     set(o, "fixes", fixes_of(v, v->fixes, v->n_fixes));
     for (unsigned i = 0; i < v->n_conditions; i++) {
         const struct signature *sig = signature_get(v->conditions[i]);

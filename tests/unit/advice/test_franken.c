@@ -244,6 +244,7 @@ T(threads_are_counted_by_their_names)
         snprintf(name, sizeof name, "php-%x", (unsigned)i);
         thread(20 + i, name);
     }
+    thread(50, "php-3"); // of the Go runtime, started by php-3
     thread(60, "php-fpm");
     thread(61, "php-");
     look();

@@ -90,8 +90,8 @@ T(frankenphp_gets_threads_and_gomemlimit_of_its_own)
     assert_non_null(strstr(p->note[0], "zero or negative from 16 threads (8 CPUs) on"));
 
     p = plan(given(2048 * MIB, 8, 256 * MIB), SERVER_FRANKENPHP); // where the classic formula says -2 GiB
-    assert_string_equal(value(p, "num_threads"), "5");
-    assert_string_equal(value(p, "max_threads"), "5");
+    assert_string_equal(value(p, "num_threads"), "6");
+    assert_string_equal(value(p, "max_threads"), "6");
     assert_non_null(strstr(p->note[0], "gives -2.00 GiB"));
 
     struct tune_input in = given(4096 * MIB, 2, 128 * MIB);
