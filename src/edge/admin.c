@@ -3,14 +3,17 @@
 // Invariant: no answer here waits for a worker, so the server can be looked at while all of them hang.
 #include "edge/admin.h"
 
+#include <arpa/inet.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "edge/edge_int.h"
 #include "edge/metrics.h"
 #include "edge/req.h"
+#include "http/uri.h"
 #include "ipc/board.h"
 #include "ipc/status_json.h"
 
@@ -33,12 +36,19 @@ static void answer_index(struct req *r)
                "<li><a href=\"/readyz\">/readyz</a> 200 while every pool has a worker, 503 else\n</ul>\n"));
 }
 
+static bool names(struct str list, const char *type)
+{
+    return list.n && memmem(list.p, list.n, type, strlen(type));
+}
+
 static void answer_metrics(struct req *r)
 {
     struct buf out = BUF_INIT;
+    struct str accept = req_field(r, FIELD_ACCEPT);
+    bool classic = names(accept, "text/plain") && !names(accept, "application/openmetrics-text");
 
-    metrics_write(&out);
-    answer(r, 200, STR(METRICS_CONTENT_TYPE), arena_str(&r->arena, buf_str(&out)));
+    metrics_write(&out, !classic);
+    answer(r, 200, classic ? STR(METRICS_CLASSIC_TYPE) : STR(METRICS_CONTENT_TYPE), arena_str(&r->arena, buf_str(&out)));
     buf_done(&out);
 }
 
@@ -111,10 +121,35 @@ static const struct page {
     {STR("/readyz"), answer_ready},
 };
 
+// A page of somebody's browser must not read us under a name that its owner points to 127.0.0.1 (DNS rebinding): a Host that
+// came from a name service is refused. Not where others may ask anyway.
+static bool is_host_fine(const struct req *r)
+{
+    struct str host, port;
+    char text[16];
+    struct in_addr v4;
+
+    if (r->peer->is_unix || edge.conf->global.admin_allow_remote || !r->authority.n)
+        return true;
+    if (!uri_split_authority(r->authority, &host, &port) || !host.n)
+        return false;
+    if (host.p[0] == '[' || str_eq_nocase(host, STR("localhost")))
+        return true;
+    if (host.n >= sizeof text)
+        return false;
+    memcpy(text, host.p, host.n);
+    text[host.n] = '\0';
+    return inet_pton(AF_INET, text, &v4) == 1;
+}
+
 void admin_answer(struct req *r)
 {
     static const struct field allow = {.name = {"Allow", 5}, .value = {"GET, HEAD", 9}, .id = FIELD_ALLOW};
 
+    if (!is_host_fine(r)) {
+        answer(r, 421, TEXT, STR("ask by address or as localhost; other names would let web pages in (admin.allow_remote takes all)\n"));
+        return;
+    }
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
         if (!str_eq(r->path_raw, pages[i].path))
             continue;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The board as OpenMetrics 1.0 text. Runs in the edge (and, for the reference page, in the cli); owns nothing.
+// The board as OpenMetrics 1.0 text, or Prometheus' older one. Runs in the edge (and, for the reference page, in the cli); owns nothing.
 // Invariant: what it writes is a valid exposition: families are not interleaved, units match names, "# EOF" ends it.
 #include "edge/metrics.h"
 
@@ -39,6 +39,8 @@ static const struct family start_time = {"start_time_seconds", "gauge", "seconds
 static const struct family generation = {"config_generation", "gauge", "", "", "Number of the configuration in use; a reload adds one."};
 static const struct family ready = {"ready", "gauge", "", "", "1 while requests are answered."};
 
+static bool classic; // what is being written is the older text
+
 static const struct family *const others[] = {&duration, &processes, &build, &start_time, &generation, &ready};
 
 // The unit a name ends in, "" if none: OpenMetrics wants one and the other to agree.
@@ -69,10 +71,14 @@ static void add_escaped(struct buf *out, const char *text)
 
 static void add_head(struct buf *out, const char *name, const char *type, const char *unit, const char *help)
 {
-    buf_printf(out, "# TYPE plimsoll_%s %s\n", name, type);
-    if (*unit)
+    // The older text has no units and no info, and names a counter as its sample.
+    bool info = !strcmp(type, "info");
+    const char *suffix = !classic ? "" : info ? "_info" : !strcmp(type, "counter") ? "_total" : "";
+
+    buf_printf(out, "# TYPE plimsoll_%s%s %s\n", name, suffix, classic && info ? "gauge" : type);
+    if (*unit && !classic)
         buf_printf(out, "# UNIT plimsoll_%s %s\n", name, unit);
-    buf_printf(out, "# HELP plimsoll_%s ", name);
+    buf_printf(out, "# HELP plimsoll_%s%s ", name, suffix);
     add_escaped(out, help);
     buf_add_str(out, STR("\n"));
 }
@@ -200,8 +206,9 @@ static void write_processes(struct buf *out)
         }
 }
 
-void metrics_write(struct buf *out)
+void metrics_write(struct buf *out, bool openmetrics)
 {
+    classic = !openmetrics;
     write_counters(out);
     write_duration(out);
     write_processes(out);
@@ -213,7 +220,8 @@ void metrics_write(struct buf *out)
     buf_printf(out, "plimsoll_%s %u\n", generation.name, atomic_load(&board->generation));
     add_family(out, &ready);
     buf_printf(out, "plimsoll_%s %u\n", ready.name, atomic_load(&board->ready) ? 1u : 0u);
-    buf_add_str(out, STR("# EOF\n"));
+    if (openmetrics)
+        buf_add_str(out, STR("# EOF\n"));
 }
 
 // ---- docs/metrics.md ----
@@ -231,7 +239,8 @@ void metrics_print_reference(void)
 {
     printf("# Metrics\n\n"
            "<!-- Printed by `plimsoll help --metrics` from src/tbl/counters.def: change that, then `make docs`. -->\n\n"
-           "The admin listener (`--admin`) answers `/metrics` with these, as OpenMetrics text that Prometheus reads. Counters\n"
+           "The admin listener (`--admin`) answers `/metrics` with these, as OpenMetrics text that Prometheus reads, or as its\n"
+           "older text where `Accept` names `text/plain` and not OpenMetrics (`promtool check metrics` wants that). Counters\n"
            "go on when an edge process is replaced or the configuration is reloaded; they begin anew with a new master.\n\n"
            "| metric | type | labels | what it tells |\n|---|---|---|---|\n");
     for (size_t i = 0; i < COUNTERS; i++) {

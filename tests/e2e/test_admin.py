@@ -24,6 +24,19 @@ def test_metrics_are_openmetrics(server):
     assert all(name.startswith("plimsoll_") for name, _ in samples)
 
 
+def test_metrics_for_readers_of_the_older_text(server):
+    """Whoever asks for text/plain and not for OpenMetrics (promtool, Telegraf) gets Prometheus' text 0.0.4."""
+    r = fetch(server.admin, "/metrics", fields=[("Accept", "text/plain;version=0.0.4;q=1,*/*;q=0.1")])
+    assert r.get("Content-Type") == "text/plain; version=0.0.4; charset=utf-8"
+    types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", r.text, re.M))
+    assert set(types.values()) == {"counter", "gauge", "histogram"}
+    assert types["plimsoll_http_requests_total"] == "counter" and types["plimsoll_build_info"] == "gauge"
+    for line in r.text.splitlines():
+        assert re.match(r"# (TYPE|HELP) plimsoll_", line) or re.sub(r"(_bucket|_count|_sum)?[{ ].*", "", line) in types, line
+    both = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+    assert fetch(server.admin, "/metrics", fields=[("Accept", both)]).text.endswith("# EOF\n")
+
+
 def test_metrics_have_what_is_promised(server):
     """Counters of requests, queue, workers and their ends are there, gauges of the present too."""
     names = {n for n, _ in server.metrics()}
@@ -146,7 +159,7 @@ def test_admin_allow_remote(site, start):
     """admin.allow_remote = yes allows it."""
     site.scripts()
     s = start(admin="0.0.0.0:0", conf="[global]\nadmin.allow_remote = yes\n")
-    assert fetch(s.admin, "/healthz").status == 200
+    assert fetch(s.admin, "/healthz", host="metrics.internal.example").status == 200
 
 
 def test_admin_off(site, start):
@@ -159,8 +172,13 @@ def test_admin_on_loopback_checks_the_host(site, start):
     """A web page can't read the admin's answers through DNS rebinding (a foreign Host is refused), or they carry no CORS leave."""
     site.scripts()
     s = start(admin="127.0.0.1:0")
-    r = fetch(s.admin, "/status", host="evil.example", fields=[("Origin", "http://evil.example")])
-    assert r.status in (200, 403, 421) and "Access-Control-Allow-Origin" not in r
+    for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example", "2130706433"):
+        r = fetch(s.admin, "/status", host=host, fields=[("Origin", "http://evil.example")])
+        assert r.status == 421 and "pid" not in r.text and "Access-Control-Allow-Origin" not in r
+    for host in (s.admin, "localhost", "LOCALHOST:9180", "[::1]:9180", "10.0.0.1"):
+        assert fetch(s.admin, "/status", host=host).status == 200
+    r = fetch(s.listen, "/hello.php", host="evil.example")
+    assert r.text == "hello"
 
 
 def test_admin_socket_is_for_its_owner_and_group(server):

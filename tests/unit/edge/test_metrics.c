@@ -188,7 +188,7 @@ static const char *refusal(const char *exposition)
 static const char *written(void)
 {
     text.n = 0;
-    metrics_write(&text);
+    metrics_write(&text, true);
     buf_add(&text, "", 1);
     return text.p;
 }
