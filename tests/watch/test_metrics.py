@@ -187,6 +187,9 @@ def test_the_dashboard_is_one():
             for y in range(g["y"], g["y"] + g["h"]):
                 assert (x, y) not in places, f"{p['title']} lies over another"
                 places.add((x, y))
+    # A window shorter than two scrapes is empty, and only Grafana knows how often it is scraped.
+    rates = [t["expr"] for p in d["panels"] for t in p["targets"] if "rate(" in t["expr"]]
+    assert len(rates) > 5 and all("[$__rate_interval]" in expr for expr in rates), rates
 
 
 @pytest.mark.parametrize("path, method, status", [("/", "GET", 200), ("/nope", "GET", 404), ("/metrics", "POST", 405)])
