@@ -3,6 +3,7 @@
 // holds our functions. Invariant: PHP is started once and never shut down; processes that have it end with _exit.
 #include "php/php_int.h"
 
+#include <dlfcn.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,8 +138,29 @@ static sapi_module_struct plimsoll_sapi = {
 
 // ---- start ----
 
+// Debian's libphps of all versions bear one name for the loader, which takes the newest: after an upgrade it may be another than
+// this program was built for, and nothing in it would be where we look. php_version_id() came between 8.2 and 8.4.
+static bool is_built_for(char *ret_why, size_t why_cap)
+{
+    unsigned (*version_id)(void) = (unsigned (*)(void))dlsym(RTLD_DEFAULT, "php_version_id");
+    unsigned found = version_id ? version_id() / 100 : 0;
+    char name[32] = "an older one";
+
+    if (version_id ? found == PHP_VERSION_ID / 100 : PHP_VERSION_ID < 80400)
+        return true;
+    if (found)
+        snprintf(name, sizeof name, "PHP %u.%u", found / 100, found % 100);
+    snprintf(ret_why, why_cap,
+             "plimsoll-php was built for PHP %d.%d, but the libphp.so that the system has for it is %s: build it anew, or name a folder "
+             "with the right libphp.so in LD_LIBRARY_PATH",
+             PHP_MAJOR_VERSION, PHP_MINOR_VERSION, name);
+    return false;
+}
+
 int engine_start(const struct pool_spec *spec, char *ret_why, size_t why_cap)
 {
+    if (!is_built_for(ret_why, why_cap))
+        return -1;
     // Huge pages make forks of a large mold cheap, but a worker's first write then copies 2 MB; PHP's default stays.
     signal(SIGPIPE, SIG_IGN);
 #ifdef ZTS
@@ -162,6 +184,7 @@ int engine_start(const struct pool_spec *spec, char *ret_why, size_t why_cap)
     engine__opcache_on = zend_get_extension("Zend OPcache") && zend_compile_file != compile_before_opcache;
     engine__ini_lock(spec);
     engine__vars_hook();
+    engine__body_init();
     engine__errors_init();
     return 0;
 }
@@ -195,7 +218,7 @@ static void forget_random(void)
 #if PHP_VERSION_ID >= 80400
     RANDOM_G(mt19937_seeded) = false;
     RANDOM_G(combined_lcg_seeded) = false;
-    RANDOM_G(fallback_seed_initialized) = false;
+    RANDOM_G(fallback_seed_state).initialized = false;
 #elif PHP_VERSION_ID >= 80200
     RANDOM_G(mt19937_seeded) = false;
     RANDOM_G(combined_lcg_seeded) = false;

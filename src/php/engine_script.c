@@ -134,6 +134,9 @@ void engine__script_enter(const char *path)
     }
     if (folder.fd >= 0)
         (void)!fchdir(folder.fd); // one that can't be entered may still have a readable script: it runs where we are
+#ifdef ZTS
+    (void)VCWD_CHDIR_FILE(path); // a threaded PHP keeps a current folder of its own, anew for each request
+#endif
 }
 
 void engine__script_close(zend_file_handle *handle)
