@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Every test, stage by stage; the last line is "N passed, N failed". Exit code 1 if anything failed or didn't run.
-# Usage: tests/run.sh [STAGE...]     stages: checks build unit unit-asan judge watch php apps e2e e2e-asan fuzz
-# BUILD (build), PHP_CONFIG, FUZZ_SECONDS (20), KEEP_LOGS=DIR, PYTEST_ARGS in the environment.
+# Usage: tests/run.sh [STAGE...]     stages: build checks unit unit-asan judge xray watch live php apps e2e e2e-asan fuzz
+# BUILD (build), PHP_CONFIG, FUZZ_SECONDS (not set: the same inputs each time), KEEP_LOGS=DIR, PYTEST_ARGS in the environment.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 all_stages="build checks unit unit-asan judge xray watch live php apps e2e e2e-asan fuzz"
@@ -19,6 +19,10 @@ export PYTHONDONTWRITEBYTECODE=1
 say() { printf '%s\n' "$*"; }
 
 add() { passed=$((passed + $1)); failed=$((failed + $2)); }
+
+# Nothing may hang for ever: what takes this long is ended and has failed.
+STAGE_SECONDS=1800
+bounded() { timeout --foreground -k 30 "$STAGE_SECONDS" "$@"; }
 
 # One check: a name and a command; its output is shown when it fails.
 check() {
@@ -42,10 +46,10 @@ setup() { # folder, compiler, meson options...
     else
         meson configure "$dir" -Dunit=true >/dev/null 2>&1 || return 1
     fi
-    ninja -C "$dir" >"$logs/ninja.log" 2>&1 || { grep -A12 -E 'error|FAILED' "$logs/ninja.log" | head -80; return 1; }
+    bounded ninja -C "$dir" >"$logs/ninja.log" 2>&1 || { grep -A12 -E 'error|FAILED' "$logs/ninja.log" | head -80; return 1; }
 }
-setup_gcc() { setup "$build" gcc; }
-setup_asan() { setup "$build-asan" clang -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1; }
+setup_gcc() { setup "$build" gcc -Dunit=true; }
+setup_asan() { setup "$build-asan" clang -Dunit=true -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1; }
 setup_fuzz() { setup "$build-fuzz" clang -Dfuzz=true -Dunit=false -Db_lundef=false; }
 
 need_build() { # a build that must exist before a stage; a failure counts once
@@ -57,7 +61,7 @@ need_build() { # a build that must exist before a stage; a failure counts once
 }
 
 run_unit() { # build folder
-    meson test -C "$1" --no-rebuild --print-errorlogs --timeout-multiplier 3 >"$logs/unit.log" 2>&1
+    bounded meson test -C "$1" --no-rebuild --print-errorlogs --timeout-multiplier 3 >"$logs/unit.log" 2>&1
     local rc=$? text=$1/meson-logs/testlog.txt ok bad programs
     ok=$(grep -ac '^\[       OK \]' "$text" || true)
     bad=$(grep -acE '^\[  FAILED  \] [A-Za-z_]' "$text" || true)
@@ -73,7 +77,8 @@ run_unit() { # build folder
 
 run_pytest() { # folder of tests
     [ -n "$(find "$1" -name 'test_*.py' 2>/dev/null | head -1)" ] || { say "  no tests in $1"; return; }
-    $python -m pytest -q -p no:cacheprovider --tb=short -r fE ${PYTEST_ARGS:-} "$1" 2>&1 | tee "$logs/pytest.log" |
+    # A test that hangs says where before the whole is ended.
+    bounded $python -m pytest -q -p no:cacheprovider -o faulthandler_timeout=900 --tb=short -r fE ${PYTEST_ARGS:-} "$1" 2>&1 | tee "$logs/pytest.log" |
         sed -u 's/^/  /' | grep --line-buffered -v '^  $'
     local rc=${PIPESTATUS[0]} ok bad
     ok=$(tail -3 "$logs/pytest.log" | grep -oE '[0-9]+ passed' | tail -1 | cut -d' ' -f1)
@@ -82,16 +87,29 @@ run_pytest() { # folder of tests
     add "${ok:-0}" "${bad:-0}"
 }
 
-fuzz_one() { # binary, seconds, logs
-    local name work
-    name=$(basename "$1")
-    work=$(mktemp -d)
-    cp -r tests/fuzz/corpus/"${name#fuzz_}"/. "$work" 2>/dev/null
-    [ ! -d tests/fuzz/regression/"${name#fuzz_}" ] || cp -r tests/fuzz/regression/"${name#fuzz_}"/. "$work"
-    "$1" -max_total_time="$2" -timeout=5 -rss_limit_mb=1024 -artifact_prefix="$3/crash-$name-" "$work" >"$3/$name.log" 2>&1
-    local rc=$?
-    rm -rf "$work"
-    return $rc
+# How many inputs a replay makes: some seconds' worth on two cores.
+fuzz_runs() {
+    case $1 in
+        server) echo 1000 ;;
+        kfile | maps | recording) echo 3000 ;;
+        conf) echo 10000 ;;
+        *) echo 100000 ;;
+    esac
+}
+
+# The inputs that are kept, then new ones. Without seconds it is a replay: a fixed seed, a fixed number and fixed addresses (the
+# fuzzer's choices depend on them), so that nobody is refused for an input that only this run happened to make.
+fuzz_one() { # binary, seconds or nothing, logs
+    local name=${1##*/fuzz_} fixed=()
+    find "tests/fuzz/corpus/$name" "tests/fuzz/regression/$name" -type f 2>/dev/null | LC_ALL=C sort | paste -sd, |
+        tr -d '\n' >"$3/seeds"
+    [ -s "$3/seeds" ] || { echo "no corpus in tests/fuzz/corpus/$name"; return 1; }
+    if [ -z "$2" ]; then
+        ! setarch -R true 2>/dev/null || fixed=(setarch -R)
+        set -- "$1" 120 "$3" -seed=1 -runs="$(fuzz_runs "$name")"
+    fi
+    timeout --foreground -k 10 $(($2 + 300)) "${fixed[@]}" "$1" -seed_inputs=@"$3/seeds" -max_total_time="$2" -timeout=60 -rss_limit_mb=1024 \
+        -artifact_prefix="$build-fuzz/crash-$name-" "${@:4}"
 }
 
 stage_build() { check "builds with gcc" setup_gcc; }
@@ -127,7 +145,7 @@ run_xray_pytest() { PLIMSOLL=$bin/plimsoll PLIMSOLL_XRAY=$bin/plimsoll-xray run_
 stage_judge() {
     need_build setup_gcc || return
     local rc ok bad
-    "$build/tests/traces/judge-table" 2>&1 | tee "$logs/judge.log" | sed -u 's/^/  /'
+    bounded "$build/tests/traces/judge-table" 2>&1 | tee "$logs/judge.log" | sed -u 's/^/  /'
     rc=${PIPESTATUS[0]}
     ok=$(grep -c '^ok  ' "$logs/judge.log")
     bad=$(grep -c '^FAIL ' "$logs/judge.log")
@@ -158,10 +176,11 @@ stage_e2e-asan() {
 
 stage_fuzz() {
     need_build setup_fuzz || return
-    local target seconds=${FUZZ_SECONDS:-20}
+    local target seconds=${FUZZ_SECONDS:-} how=replayed
+    [ -z "$seconds" ] || how="$seconds s"
     for target in $build-fuzz/tests/fuzz/fuzz_*; do
         if [ -f "$target" ] && [ -x "$target" ]; then
-            check "${target##*/}, $seconds s" fuzz_one "$target" "$seconds" "$logs" || true
+            check "${target##*/}, $how" fuzz_one "$target" "$seconds" "$logs" || true
         fi
     done
 }

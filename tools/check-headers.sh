@@ -3,7 +3,7 @@
 # Every header compiles alone, with gcc and with clang. Usage: tools/check-headers.sh   (PHP_CONFIG, CC_LIST in the environment)
 set -eu
 cd "$(dirname "$0")/.."
-php=$("${PHP_CONFIG:-php-config8.2}" --includes 2>/dev/null || true)
+php=$("${PHP_CONFIG:-php-config}" --includes 2>/dev/null || true)
 failed=0
 count=0
 for cc in ${CC_LIST:-gcc clang}; do

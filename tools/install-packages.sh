@@ -4,16 +4,34 @@
 # Usage: tools/install-packages.sh run|test|bench [...]      (as root, or with sudo on the PATH)
 # No service is started or left enabled: a temporary policy-rc.d forbids starting while packages configure themselves, and
 # what a package enabled for the next boot is disabled again. What was there before is left as it was.
+# DEBIAN_PHP=8.5 takes the packages of another PHP than the release's own. PHP_CONFIG, or a php-config that is not Debian's, with
+# a libphp beside it (a php:8.x-cli image) stands for the PHP packages of `run`.
 set -eu
 
-run_set="gcc libc6-dev meson ninja-build pkg-config libjansson-dev
-libphp8.2-embed php8.2-dev php8.2-opcache"
-test_set="clang libclang-rt-14-dev llvm-14 clang-format libcmocka-dev python3-pytest python3-requests python3-pil git curl
-php8.2-cli php8.2-fpm nginx-light php8.2-mysql php8.2-xml php8.2-mbstring php8.2-intl php8.2-gd php8.2-curl php8.2-zip
+. /etc/os-release
+case ${VERSION_CODENAME:-} in
+    trixie) php=8.4 clang=19 go=1.24 ;;
+    *) php=8.2 clang=14 go=1.19 ;;
+esac
+php=${DEBIAN_PHP:-$php}
+case $php in
+    8.[1-4]) opcache=php$php-opcache ;;
+    *) opcache= ;; # part of PHP itself
+esac
+
+own_php() { # a PHP that no package of ours has to bring
+    config=$(command -v "${PHP_CONFIG:-php-config}") || return 1
+    prefix=$("$config" --prefix) && [ "$prefix" != /usr ] && ls "$prefix"/lib*/libphp*.so >/dev/null 2>&1
+}
+
+run_set="gcc libc6-dev meson ninja-build pkg-config libjansson-dev"
+own_php || run_set="$run_set libphp$php-embed php$php-dev $opcache"
+test_set="clang libclang-rt-$clang-dev llvm-$clang clang-format libcmocka-dev python3-pytest python3-requests python3-pil git curl
+php$php-cli php$php-fpm nginx-light php$php-mysql php$php-xml php$php-mbstring php$php-intl php$php-gd php$php-curl php$php-zip
 mariadb-server wordpress wordpress-theme-twentytwentythree dokuwiki phpmyadmin
 php-symfony-framework-bundle php-symfony-twig-bundle php-symfony-yaml php-symfony-dotenv brotli zstd iproute2 procps
-caddy golang-1.19-go runsc user-mode-linux php8.2-apcu prometheus chromium busybox-static"
-bench_set="php8.2-cli php8.2-fpm php8.2-mysql nginx-light apache2 libapache2-mod-php8.2 wrk python3 python3-requests
+caddy golang-$go-go runsc user-mode-linux php$php-apcu prometheus chromium busybox-static"
+bench_set="php$php-cli php$php-fpm php$php-mysql nginx-light apache2 libapache2-mod-php$php wrk python3 python3-requests
 mariadb-server wordpress wordpress-theme-twentytwentythree"
 
 [ $# -gt 0 ] || { echo "usage: install-packages.sh run|test|bench [...]" >&2; exit 2; }
@@ -43,8 +61,10 @@ if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || { echo "These packages are missing and neither root nor sudo is at hand:$missing" >&2; exit 1; }
     sudo=sudo
 fi
-. /etc/os-release
-[ "${ID:-}" = debian ] || echo "This is ${PRETTY_NAME:-not Debian}: package names are Debian 12's and may differ." >&2
+case ${ID:-}:${VERSION_CODENAME:-} in
+    debian:bookworm | debian:trixie) ;;
+    *) echo "This is ${PRETTY_NAME:-not Debian}: package names are Debian 12's and 13's and may differ." >&2 ;;
+esac
 
 # ---- No service starts while packages configure themselves, none is enabled afterwards ----
 
