@@ -28,6 +28,7 @@ TARGETS = [
     ("walk", "walk of 200,000 files in memory", "ms", 1000),
 ]
 FILES, PROCESSES = 200_000, 10
+PHP = os.path.realpath(shutil.which("php") or "/usr/bin/php")
 
 
 class Group:
@@ -80,7 +81,7 @@ def php_process(group):
     code = ("ini_set('memory_limit', '-1'); $keep = [];"
             "while (memory_get_usage(true) < 2 * 1024 ** 3) { $keep[] = str_repeat('x', 3000 + count($keep) % 70000); }"
             "echo memory_get_usage(true), \"\\n\"; sleep(600);")
-    proc = group.start(["php8.2", "-n", "-r", code], stdout=subprocess.PIPE, text=True)
+    proc = group.start([PHP, "-n", "-r", code], stdout=subprocess.PIPE, text=True)
     return proc, int(proc.stdout.readline())
 
 
@@ -102,7 +103,7 @@ def main():
     small, large, files = Group(), Group(), Group()
     try:
         for _ in range(PROCESSES):
-            small.start(["php8.2", "-n", "-r", "sleep(600);"])
+            small.start([PHP, "-n", "-r", "sleep(600);"])
         time.sleep(1)
         seen["fixed"] = statistics.median(ask("fixed", small.path, 2000)[0] for _ in range(5))
         seen["hz"] = ask("hz", small.path, 15)[0]
@@ -112,7 +113,7 @@ def main():
         assert all(entries >= FILES for _, entries in walks), walks
         seen["walk"] = statistics.median(ms for ms, _ in walks)
         for _ in range(PROCESSES - 1):
-            files.start(["php8.2", "-n", "-r", "sleep(600);"])
+            files.start([PHP, "-n", "-r", "sleep(600);"])
         time.sleep(1)
         seen["budget"] = ask("budget", files.path, 15)[0] - seen["hz"]
         php, real = php_process(large)

@@ -217,8 +217,9 @@ def test_php_ini_flag(site, start):
 
 def test_fpm_ini_is_found(run):
     """Without --php-ini FPM's php.ini is used where there is one."""
-    if os.path.exists("/etc/php/8.2/fpm/php.ini"):
-        assert run("echo php_ini_loaded_file();").text == "/etc/php/8.2/fpm/php.ini"
+    version, loaded = run("echo PHP_MAJOR_VERSION, '.', PHP_MINOR_VERSION, ' ', php_ini_loaded_file();").text.split(" ", 1)
+    if os.path.exists(f"/etc/php/{version}/fpm/php.ini"):
+        assert loaded == f"/etc/php/{version}/fpm/php.ini"
 
 
 def test_opcache_preload(site, start):

@@ -108,7 +108,7 @@ def php(s, mode, size, rate=20, extensions=()):
     """A PHP worker and its load."""
     s.box.write("/app/worker.php", (HERE / "worker.php").read_text())
     options = [part for name in extensions for part in ("-d", f"extension={name}")]
-    worker = s.box.run(["php8.2", "-n", *options, "-d", "ffi.enable=1", "-d", "memory_limit=-1", "/app/worker.php", mode, str(size)],
+    worker = s.box.run([tool.PHP, "-n", *options, "-d", "ffi.enable=1", "-d", "memory_limit=-1", "/app/worker.php", mode, str(size)],
                        level="docker")
     worker.wait("^ready$", 20)
     s.begin()
@@ -243,10 +243,10 @@ def recycling():
 
 def needs(name):
     """What a scenario lacks on this machine; None if nothing."""
-    if not shutil.which("php8.2"):
-        return "php8.2-cli is not installed"
+    if not os.path.exists(tool.PHP):
+        return "php-cli is not installed"
     if name == "go" and not os.path.exists(tool.GO):
-        return f"{tool.GO} (golang-1.19-go) is not installed"
+        return f"{tool.GO} (golang) is not installed"
     return cachesite.needs() if name == "recycling" else None
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The founding incident's site in a box: Caddy before php-fpm, pages kept for ever as files on a tmpfs (site/store.php)."""
+import glob
 import pathlib
 import sys
 
@@ -9,13 +10,14 @@ from .lines import Running, until
 SITE = pathlib.Path(__file__).resolve().parent / "site"
 STORE = "/app/var/cache/prod/http_cache"
 TMPFS = ("/app/var/cache size=2g,mode=1777", "/dev/shm size=64m,mode=1777")
-OPCACHE = "/usr/lib/php/20220829/opcache.so"
-FPM = "/usr/sbin/php-fpm8.2"
+# Debian's files bear PHP's version; from 8.5 on OPcache is part of PHP.
+FPM = max(glob.glob("/usr/sbin/php-fpm*"), default="/usr/sbin/php-fpm")
+OPCACHE = max(glob.glob("/usr/lib/php/*/opcache.so"), default=None)
 
 
 def needs():
     """What is missing on this machine; None if nothing."""
-    for path in (FPM, OPCACHE, "/usr/bin/caddy"):
+    for path in (FPM, "/usr/bin/caddy"):
         if not pathlib.Path(path).exists():
             return f"{path} is not installed"
     return None
@@ -33,9 +35,10 @@ class Site:
         box.write("/app/fpm.conf", fpm_conf or (SITE / "fpm.conf").read_text())
         env, fpm, caddy, opcache = {"HOME": "/tmp"}, FPM, "/usr/bin/caddy", OPCACHE
         if charged:
-            env |= box.install(FPM, "/usr/bin/caddy", OPCACHE)
-            fpm, caddy, opcache = "/app/bin/php-fpm8.2", "/app/bin/caddy", "/app/lib/opcache.so"
-        self.fpm = box.run([fpm, "-n", "-F", "-y", "/app/fpm.conf", "-d", f"zend_extension={opcache}",
+            env |= box.install(FPM, "/usr/bin/caddy", *([OPCACHE] if OPCACHE else []))
+            fpm, caddy = f"/app/bin/{pathlib.Path(FPM).name}", "/app/bin/caddy"
+            opcache = OPCACHE and "/app/lib/opcache.so"
+        self.fpm = box.run([fpm, "-n", "-F", "-y", "/app/fpm.conf", *(["-d", f"zend_extension={opcache}"] if opcache else []),
                             "-d", "opcache.memory_consumption=32", *options], level="docker", env=env, name="php-fpm")
         self.fpm.wait("ready to handle connections", 20)
         self.caddy = box.run([caddy, "run", "--config", "/app/Caddyfile", "--adapter", "caddyfile"], level="docker", env=env, name="caddy")

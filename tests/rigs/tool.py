@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """plimsoll-xray as the tests see it: where it is, what its lines look like. PLIMSOLL_XRAY names the binary."""
+import glob
 import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("PLIMSOLL_XRAY", REPO / "build" / "plimsoll-xray")).absolute()
-GO = "/usr/lib/go-1.19/bin/go"
+PHP = os.path.realpath(shutil.which("php") or "/usr/bin/php")  # the program itself: /usr/bin/php8.2
+GO = next(iter(sorted(glob.glob("/usr/lib/go-*/bin/go"))), "/usr/bin/go")
 # Alarms come to the log in words and, through the command, as JSON.
 WATCH = ("--log", "-", "--exec", "cat; echo")
 WATCHING = r"watching"

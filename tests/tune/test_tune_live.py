@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """plimsoll-xray tune looks at a running php-fpm in a memory cgroup: its limit, its pools' memory_limit, its processes."""
+import glob
 import os
 import pathlib
 import shutil
@@ -14,7 +15,7 @@ from rigs.lines import Running  # noqa: E402
 
 from test_tune import MIB, run, settings, tune  # noqa: E402
 
-FPM = shutil.which("php-fpm8.2") or shutil.which("php-fpm")
+FPM = max(glob.glob("/usr/sbin/php-fpm*"), default=None) or shutil.which("php-fpm")
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <glob.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -299,7 +300,9 @@ T(real_php_fpm_counts_what_it_was_asked)
     peer = fork();
     if (peer == 0) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-        execl("/usr/sbin/php-fpm8.2", "php-fpm8.2", "-n", "-y", fake_path("fpm.conf"), NULL);
+        glob_t found; // its name bears PHP's version
+        if (!glob("/usr/sbin/php-fpm*", 0, NULL, &found))
+            execl(found.gl_pathv[found.gl_pathc - 1], "php-fpm", "-n", "-y", fake_path("fpm.conf"), NULL);
         _exit(127);
     }
     // By the container's root, as from outside of it.

@@ -205,7 +205,11 @@ static void reader_refuses_what_breaks_the_rules(void **state)
 {
     const char *head = "# TYPE a counter\n# HELP a x\n";
     char t[256];
-#define REFUSED(tail) (snprintf(t, sizeof t, "%s%s", head, tail), assert_non_null(refusal(t)))
+#define REFUSED(tail)                                                                                                            \
+    do {                                                                                                                         \
+        snprintf(t, sizeof t, "%s%s", head, tail);                                                                               \
+        assert_non_null(refusal(t));                                                                                             \
+    } while (0)
     snprintf(t, sizeof t, "%sa_total 1\n# EOF\n", head);
     assert_null(refusal(t));
     REFUSED("a_total 1\n");
