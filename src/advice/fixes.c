@@ -113,14 +113,21 @@ static bool is_limited(const struct advice_facts *f)
     return f && f->limit > 0 && f->limit != MEM_UNLIMITED;
 }
 
-// How many workers fit: nine tenths of the limit less a quarter for all else, over what a worker may take. 0: can't be told, or
-// not even one: then tune says what to change instead.
+// Nine tenths of the limit less a quarter for all else; FrankenPHP's text, OPcache and Go need 128 MiB at least.
+static int64_t left_for_workers(const struct advice_facts *f)
+{
+    int64_t rest = f->limit / 4, least = f->server == SERVER_FRANKENPHP ? INT64_C(128) << 20 : 0;
+
+    return f->limit / 10 * 9 - (rest > least ? rest : least);
+}
+
+// How many workers fit, by what a worker may take. 0: can't be told, or not even one: then tune says what to change instead.
 static int64_t workers_that_fit(const struct advice_facts *f)
 {
     if (!is_limited(f))
         return 0;
-    int64_t each = f->memory_limit > 0 ? f->memory_limit : f->worker_peak;
-    return each > 0 ? (f->limit / 10 * 9 - f->limit / 4) / each : 0;
+    int64_t each = f->memory_limit > 0 ? f->memory_limit : f->worker_peak, left = left_for_workers(f);
+    return each > 0 && left > 0 ? left / each : 0;
 }
 
 // Fixes are pasted into shells and files: a directory's name, which is anybody's, must not become a command there.
@@ -163,7 +170,7 @@ static void put_placeholder(struct text *t, const char *name, size_t n, const st
             put(t, number, (size_t)snprintf(number, sizeof number, "%lld", (long long)fit));
     } else if (n == 12 && !memcmp(name, "memory_share", n)) {
         int64_t workers = f ? (f->server == SERVER_FRANKENPHP ? f->num_threads : f->max_children) : 0;
-        int64_t each = is_limited(f) && workers > 0 ? (f->limit / 10 * 9 - f->limit / 4) / workers : 0;
+        int64_t each = is_limited(f) && workers > 0 ? left_for_workers(f) / workers : 0;
         if (each < LEAST_MEMORY_LIMIT)
             put(t, "FEWER_WORKERS_FIRST", 19);
         else

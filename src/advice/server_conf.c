@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "advice/server_conf_int.h"
@@ -248,13 +249,19 @@ static void count_threads(const struct conf_view *v, struct server_conf *c)
         conf_set(&c->threads, n, "the running process", 0);
 }
 
-static void read_frankenphp(struct conf_view *v, struct server_conf *c)
+static void read_frankenphp(struct conf_view *v, uid_t uid, struct server_conf *c)
 {
     struct php_values p = {0};
-    char debian[64];
+    char debian[64] = "";
+    struct stat st;
 
+    // What can't be asked may name other files: php.ini where it works, PHP_INI_SCAN_DIR. And another PHP's folder proves nothing.
+    if (!v->environ)
+        p.unreadable = true;
+    else
+        debian_folder(v, "embed", debian, sizeof debian);
+    c->file_caps = !v->environ && uid != 0 && fstatat(v->dir, "environ", &st, 0) == 0 && st.st_uid != uid;
     v->php_cwd = true;
-    debian_folder(v, "embed", debian, sizeof debian);
     php_values_read(v,
                     (const char *const[]){"/usr/local/etc/php", "/etc/php-zts", "/etc/frankenphp", "/usr/local/lib", "/lib",
                                           debian[0] ? debian : NULL, NULL},
@@ -335,7 +342,7 @@ void server_conf_read(int proc, const struct proc_info *procs, int32_t n, struct
         if (v.root >= 0 && server == SERVER_FPM)
             read_fpm(&v, p->comm, ret);
         else if (v.root >= 0 && server == SERVER_FRANKENPHP)
-            read_frankenphp(&v, ret);
+            read_frankenphp(&v, p->uid, ret);
         else if (v.root >= 0 && server == SERVER_APACHE)
             read_apache(&v, ret);
         else if (v.root >= 0 && server == SERVER_PLIMSOLL)

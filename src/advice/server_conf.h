@@ -45,6 +45,7 @@ struct server_conf {
     struct conf_amount num_threads, max_threads; // FrankenPHP, as configured
     struct conf_amount threads;                  // FrankenPHP's for PHP that run now
     bool max_threads_auto;
+    bool file_caps;           // FrankenPHP's: its file has capabilities, which closes it even to its own user
     bool admin_off;           // Caddy's admin endpoint is off
     bool metrics_off;         // Caddy's metrics are, as far as its file says; false: on, or not known
     char admin[CONF_ADDRESS]; // Caddy's or Plimsoll's, "" not known

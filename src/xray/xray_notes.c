@@ -69,6 +69,8 @@ static const char *cure_without_root(const struct xray_view *v, char text[VIEW_N
     if (!most)
         return text;
     const char *opening = opening_of(most->role);
+    if (most->role == ROLE_FRANKENPHP && v->conf.file_caps)
+        opening = "setcap -r frankenphp's binary in the image (SERVER_NAME then names a port from 1024 on)";
     if (most->uid != v->uid && most->uid != 0)
         snprintf(as, sizeof as, "run it as their user (docker exec -u %lu)", (unsigned long)most->uid);
     if (*opening || *as)

@@ -205,6 +205,30 @@ T(php_ini_of_the_working_directory_stands_before_the_images)
     assert_string_equal(conf.php_ini, "/app/php.ini");
 }
 
+T(limit_that_files_not_seen_may_change_is_not_guessed)
+{
+    // As another user than root from a container with Docker's capabilities: neither its environment nor where it works is told.
+    WORDS("cmdline", "frankenphp\0php-server");
+    file("/etc/php/8.2/embed/php.ini", "memory_limit = 64M\n");
+    look();
+    assert_false(conf.memory_limit.known);
+    file("/usr/local/etc/php/php.ini", "memory_limit = 96M\n");
+    look();
+    is(&conf.memory_limit, 96 * MIB, "/usr/local/etc/php/php.ini:1");
+}
+
+T(file_with_capabilities_is_told_by_who_owns_its_process)
+{
+    image();
+    fake_folder("proc/7/environ"); // there, but not to be read; of root as a non-dumpable process's files are
+    process.uid = geteuid() + 33;
+    look();
+    assert_true(conf.file_caps);
+    process.uid = geteuid();
+    look();
+    assert_false(conf.file_caps);
+}
+
 T(lines_of_a_variable_stand_where_the_variable_does)
 {
     WORDS("cmdline", "frankenphp\0run\0-c\0/c");
@@ -397,6 +421,7 @@ T(source_that_has_answered_is_kept)
 CLAIMS(S(image_as_it_comes_has_no_metrics_and_is_counted_by_its_threads), S(metrics_that_may_be_on_in_a_file_not_read_are_asked_first),
        S(address_of_the_admin_may_come_from_the_environment), S(php_server_reads_no_caddyfile_and_has_no_admin),
        S(embedded_application_brings_its_caddyfile), S(php_ini_of_the_working_directory_stands_before_the_images),
+       S(limit_that_files_not_seen_may_change_is_not_guessed), S(file_with_capabilities_is_told_by_who_owns_its_process),
        S(lines_of_a_variable_stand_where_the_variable_does), S(variables_of_variables_end), S(threads_are_counted_by_their_names),
        S(threads_that_may_be_started_count_against_the_limit),
        S(auto_without_memory_limit_is_twice_num_threads_and_not_of_the_hosts_memory), S(metrics_without_requests_yet_are_none),
