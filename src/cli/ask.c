@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What reload, stop and status share: finding the control socket, asking, printing the answer's lines.
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/die.h"
 #include "cli/command.h"
 #include "ipc/control_client.h"
 
@@ -32,7 +34,9 @@ int ask_server(const struct conf_args *args, const char *command)
 }
 
 struct said {
-    bool ok, failed;
+    bool ok, cut;
+    json_t *lines; // NULL: they are printed as they come
+    char *error;   // of the server
 };
 
 static void on_line(const char *line, void *arg)
@@ -43,8 +47,11 @@ static void on_line(const char *line, void *arg)
     if (said->ok)
         return;
     if (strncmp(line, "error: ", 7) == 0) {
-        said->failed = true;
-        fprintf(stderr, "plimsoll: %s\n", line + 7);
+        free(said->error);
+        said->error = xstrdup(line + 7);
+        said->cut = strstr(line, "requests were cut");
+    } else if (said->lines) {
+        json_array_append_new(said->lines, json_string(line));
     } else {
         printf("%s\n", line);
         fflush(stdout);
@@ -53,17 +60,27 @@ static void on_line(const char *line, void *arg)
 
 int run_asked(const struct conf_args *args, const char *command)
 {
-    struct said said = {0};
+    struct said said = {.lines = args->json ? json_array() : NULL};
     int fd = ask_server(args, command);
 
-    if (fd < 0)
+    if (fd < 0) {
+        json_decref(said.lines);
         return -fd;
+    }
     int rc = control_read_lines(fd, on_line, &said);
     close(fd);
-    if (said.ok)
-        return EXIT_DONE;
-    if (!said.failed)
-        fprintf(stderr, "plimsoll %s: the server ended without an answer%s%s\n", command, rc ? ": " : "",
-                rc ? strerror(-rc) : "");
-    return EXIT_RUNTIME;
+    if (!said.ok && !said.error)
+        said.error = xasprintf("the server ended without an answer%s%s", rc ? ": " : "", rc ? strerror(-rc) : "");
+    if (said.error)
+        fprintf(stderr, "plimsoll %s: %s\n", command, said.error);
+    if (said.lines) {
+        json_t *doc = json_pack("{s:s, s:s, s:b, s:s?, s:O}", "schema", "plimsoll.asked/1", "command", command, "ok", (int)said.ok,
+                                "error", said.error, "progress", said.lines);
+        json_dumpf(doc, stdout, 0);
+        printf("\n");
+        json_decref(doc);
+    }
+    json_decref(said.lines);
+    free(said.error);
+    return said.ok ? EXIT_DONE : said.cut ? EXIT_CUT : EXIT_RUNTIME;
 }

@@ -16,7 +16,7 @@ void print_command_help(const struct command *c, FILE *out)
     if (c->flags == CONF_COMMAND_CLIENT)
         fprintf(out, "  -c, --config FILE   The server's configuration file, to find its control socket.\n"
                      "      --control PATH  Its control socket.\n"
-                     "      --json          Print the answer as JSON (status).\n");
+                     "      --json          Print the answer as JSON.\n");
     else
         conf_print_help(c->flags, out);
 }

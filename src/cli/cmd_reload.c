@@ -9,7 +9,7 @@ static int run(struct conf_args *args, int argc, char **argv)
 
 const struct command cmd_reload = {
     .name = "reload",
-    .usage = "plimsoll reload [-c FILE] [--control PATH]",
+    .usage = "plimsoll reload [-c FILE] [--control PATH] [--json]",
     .text = "Read the configuration anew and replace all processes, losing no request.",
     .flags = CONF_COMMAND_CLIENT,
     .run = run,

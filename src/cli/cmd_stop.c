@@ -9,7 +9,7 @@ static int run(struct conf_args *args, int argc, char **argv)
 
 const struct command cmd_stop = {
     .name = "stop",
-    .usage = "plimsoll stop [-c FILE] [--control PATH]",
+    .usage = "plimsoll stop [-c FILE] [--control PATH] [--json]",
     .text = "Finish the requests that run, then end the server.",
     .flags = CONF_COMMAND_CLIENT,
     .run = run,

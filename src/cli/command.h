@@ -10,6 +10,7 @@ enum {
     EXIT_USAGE = 2,
     EXIT_CONF = 3,
     EXIT_NO_SERVER = 6,
+    EXIT_CUT = 7,
 };
 
 struct command {
@@ -32,5 +33,5 @@ const struct command *find_command(const char *name);
 const char *nearest_command(const char *name);
 // Connects to the control socket the arguments lead to and asks. A descriptor, or -(exit code) after saying why.
 int ask_server(const struct conf_args *args, const char *command);
-// reload and stop: prints the server's lines as they come; the exit code.
+// reload and stop: prints the server's lines as they come, or with --json all as one object; the exit code.
 int run_asked(const struct conf_args *args, const char *command);

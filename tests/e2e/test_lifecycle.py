@@ -425,6 +425,13 @@ def test_reload_by_command(reloadable):
     s.write_conf("[pool www]\nnonsense = 1\n")
     r = run_cli("reload", "--control", s.control)
     assert r.returncode in (1, 3) and "nonsense" in r.stdout + r.stderr
+    r = run_cli("reload", "--control", s.control, "--json")
+    said = json.loads(r.stdout)
+    assert (r.returncode, said["command"], said["ok"]) == (1, "reload", False) and "nonsense" in said["error"]
+    s.write_conf(CONF.format("three"))
+    r = run_cli("reload", "--control", s.control, "--json")
+    said = json.loads(r.stdout)
+    assert (r.returncode, said["ok"], said["error"]) == (0, True, None) and said["progress"]
 
 
 def test_reload_with_another_number_of_workers(reloadable):
@@ -557,6 +564,17 @@ def test_stop_by_command(site, start):
     s = start()
     assert run_cli("stop", "--control", s.control).returncode == 0
     assert s.wait_exit() == 0
+
+
+def test_stop_by_command_tells_of_cut_requests(site, start):
+    """As the server itself: 7 where the deadline passed and requests were cut."""
+    site.scripts()
+    s = start(shutdown_timeout="1s", exit_code=7)
+    c, _ = hold(s, site)
+    r = run_cli("stop", "--control", s.control, "--json")
+    assert r.returncode == 7 and json.loads(r.stdout)["error"] == "the drain deadline passed and requests were cut"
+    assert s.wait_exit() == 7
+    c.close()
 
 
 def test_status_by_command(site, start):
