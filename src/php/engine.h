@@ -14,6 +14,9 @@
 struct msg_mold_ready;
 struct pool_spec;
 
+// Where a job's body is: memory and files are all there.
+enum engine_body { ENGINE_BODY_MEMORY, ENGINE_BODY_FILE, ENGINE_BODY_STREAM };
+
 // What a worker does for the engine while a job runs.
 struct engine_host {
     // A header block: begin, its lines "Name: value", end. Nothing is sent by it yet unless inform is true (a 1xx response).
@@ -26,6 +29,9 @@ struct engine_host {
     void (*finish)(void); // the response is complete; what is written later is dropped
     bool (*finished)(void);
     size_t (*read)(char *dst, size_t n); // the request's body; fewer than n: that was all
+    // Where it is. A file of which nothing was read yet is handed over: it begins at offset 0, whatever its position, and the
+    // descriptor is the caller's to close; one that was begun counts as a stream.
+    enum engine_body (*body)(int *ret_fd);
     void (*log)(enum log_level level, struct str text);
 };
 

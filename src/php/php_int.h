@@ -50,6 +50,8 @@ void engine__output_flush(void *context);
 int engine__output_send_headers(sapi_headers_struct *h);
 size_t engine__output_read_post(char *dst, size_t n);
 void engine__output_log(const char *message, int syslog_type);
+// engine_body.c
+void engine__body_init(void); // after startup: how the bodies of POSTs are read
 // engine_script.c
 bool engine__script_open(zend_file_handle *handle, const char *path); // false: a 403 or 404 was answered
 void engine__script_enter(const char *path); // its folder becomes the current one

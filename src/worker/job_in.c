@@ -100,6 +100,18 @@ static size_t read_stream(char *dst, size_t n)
     return done;
 }
 
+enum engine_body job_in_body(int *ret_fd)
+{
+    if (in.kind == JOB_BODY_INLINE)
+        return ENGINE_BODY_MEMORY;
+    if (in.kind != JOB_BODY_FD || in.at)
+        return ENGINE_BODY_STREAM;
+    *ret_fd = in.fd;
+    in.fd = -1;
+    in.kind = JOB_BODY_NONE;
+    return ENGINE_BODY_FILE;
+}
+
 size_t job_in_read(char *dst, size_t n)
 {
     size_t done = 0;

@@ -32,6 +32,7 @@ static const struct engine_host host = {
     .finish = job_out_finish,
     .finished = job_out_finished,
     .read = job_in_read,
+    .body = job_in_body,
     .log = job_out_log,
 };
 

@@ -10,6 +10,7 @@
 #include "ipc/chan.h"
 #include "ipc/link.h"
 #include "ipc/msg.h"
+#include "php/engine.h"
 
 struct worker {
     struct chan chan;
@@ -39,6 +40,7 @@ void job_out_done(bool leaving, uint32_t exit_reason, uint64_t peak_bytes, uint6
 // Its body (job_in.c).
 void job_in_start(const struct msg_job *job, int fd); // takes fd
 size_t job_in_read(char *dst, size_t n);
+enum engine_body job_in_body(int *ret_fd); // as engine_host has it
 void job_in_on_body(const struct msg_body *m);
 void job_in_end(void);
 

@@ -52,6 +52,50 @@ def test_form(server):
     assert r["post"] == {"a": "1", "b": ["2", "3"], "c": "é"} and r["get"] == {"q": "1"}
 
 
+@pytest.mark.parametrize("n", [16383, 16384, 16385, 20000, 65536, 65537, 1048576])
+@pytest.mark.parametrize("kind", ["json", "form"])
+def test_bodies_are_read_where_they_are(server, module_site, kind, n):
+    """A POST's body is not copied to a file of PHP's, and php://input can be read, sought and opened as often as one likes."""
+    module_site.php("input.php", """
+        $whole = file_get_contents('php://input');
+        $f = fopen('php://input', 'r'); $again = ''; while (!feof($f)) $again .= fread($f, 1000);
+        fseek($f, -10, SEEK_CUR); $tail = fread($f, 100); rewind($f); $head = fread($f, 10);
+        $files = array_filter(array_map(fn($fd) => (string)@readlink("/proc/self/fd/$fd"), scandir('/proc/self/fd')), fn($to) => preg_match('~/php\\w{6}~', $to));
+        header('Content-Type: application/json');
+        echo json_encode(['n' => strlen($whole), 'sha1' => sha1($whole), 'same' => $whole === $again, 'head' => $head, 'tail' => $tail,
+            'post' => array_map(fn($v) => [strlen($v), sha1($v)], $_POST), 'files' => array_values($files), 'fds' => count(scandir('/proc/self/fd')), 'pid' => getmypid()]);""")
+    if kind == "json":
+        body = ('"' + "x" * (n - 14) + 'the end"').encode().ljust(n)[:n]
+        post, content_type = [], "application/json"
+    else:
+        value = os.urandom(n).hex()[:n - 14]
+        body = b"first=" + value.encode() + b"&last=12"
+        post = {"first": [len(value), sha1(value.encode())], "last": [2, sha1(b"12")]}
+        content_type = "application/x-www-form-urlencoded"
+    assert len(body) == n
+    fds = {}
+    for framed in (body, chunked(body[:n // 2], body[n // 2:])):
+        fields = [("Content-Type", content_type)] + ([] if framed is body else [("Transfer-Encoding", "chunked")])
+        for _ in range(3):
+            r = server.fetch("/input.php", method="POST", fields=fields, body=framed).json()
+            assert (r["n"], r["sha1"], r["same"], r["post"]) == (n, sha1(body), True, post)
+            assert (r["head"], r["tail"]) == (body[:10].decode(), body[-10:].decode())
+            assert r["files"] == []
+            fds.setdefault(r["pid"], set()).add(r["fds"])
+    assert all(len(seen) == 1 for seen in fds.values()), f"descriptors are left: {fds}"
+
+
+def test_a_body_that_the_script_does_not_read_is_closed(server, module_site):
+    """Spooled bodies of scripts that ignore them, or that end in a fatal error, leave no descriptor in the worker."""
+    module_site.php("ignore.php", "if (isset($_GET['die'])) undefined_function(); echo count(scandir('/proc/self/fd')), ' ', getmypid();")
+    seen = {}
+    for n in range(12):
+        server.fetch("/ignore.php?die", method="POST", fields=[("Content-Type", "application/json")], body=b"x" * 100000)
+        count, pid = server.fetch("/ignore.php", method="POST", fields=[("Content-Type", "application/json")], body=b"x" * 100000).text.split()
+        seen.setdefault(pid, set()).add(count)
+    assert all(len(counts) == 1 for counts in seen.values()), seen
+
+
 def multipart(parts, boundary="XbX"):
     out = b""
     for name, filename, content in parts:
