@@ -164,7 +164,9 @@ static void put_placeholder(struct text *t, const char *name, size_t n, const st
             put_mib(t, live > quarter ? live : quarter, "MiB");
     } else if ((n == 12 && !memcmp(name, "max_children", n)) || (n == 7 && !memcmp(name, "threads", n))) {
         int64_t fit = workers_that_fit(f);
-        if (fit < 1)
+        if (fit < 1 && n == 12 && is_limited(f) && f->memory_limit > 0) // in a sentence
+            put(t, "none", 4);
+        else if (fit < 1)
             put(t, "NUMBER", 6);
         else
             put(t, number, (size_t)snprintf(number, sizeof number, "%lld", (long long)fit));

@@ -51,6 +51,10 @@ T(settings_are_those_of_the_server_at_hand)
     assert_true(says(SIG_PHP_SESSIONS, APP_UNKNOWN, SERVER_FPM, "php_admin_value[session.save_handler] = redis"));
     assert_false(says(SIG_PHP_SESSIONS, APP_UNKNOWN, SERVER_FPM, "php_ini session.save_handler redis"));
     assert_true(says(SIG_PHP_SESSIONS, APP_UNKNOWN, SERVER_FRANKENPHP, "php_ini session.save_handler redis"));
+    // Requests that wait for a thread are Go's memory, whatever its limit.
+    assert_true(says(SIG_GO_NO_LIMIT, APP_UNKNOWN, SERVER_FRANKENPHP, "max_wait_time 10s"));
+    assert_false(says(SIG_GO_NO_LIMIT, APP_UNKNOWN, SERVER_ROADRUNNER, "max_wait_time"));
+    assert_true(says(SIG_NO_MEMORY_LIMIT, APP_UNKNOWN, SERVER_FRANKENPHP, "php_ini memory_limit"));
     // Symfony overrides php.ini where it has a handler of its own: its setting works in any case.
     assert_true(says(SIG_PHP_SESSIONS, APP_SYMFONY, SERVER_FPM, "handler_id: '%env(REDIS_URL)%'"));
     assert_false(says(SIG_PHP_SESSIONS, APP_SYMFONY, SERVER_FPM, "session.save_handler"));
@@ -94,6 +98,13 @@ T(placeholders_become_what_is_known)
     facts.limit = 1024 * MIB;
     facts.memory_limit = 128 * MIB;
     assert_string_equal(fix_text(&f, &facts, "/app/x", text), "T (here):\na=256MiB b=5 c=/app/x d=256m e=128M");
+    // Measured: its text 45 MiB, OPcache 32 and Go's 64 leave less of a small container than three quarters.
+    static const struct fix threads = {"T", "", "{threads}", ""};
+    facts.limit = 256 * MIB;
+    facts.memory_limit = 32 * MIB;
+    assert_string_equal(fix_text(&threads, &facts, NULL, text), "T:\n5");
+    facts.server = SERVER_FRANKENPHP;
+    assert_string_equal(fix_text(&threads, &facts, NULL, text), "T:\n3");
 }
 
 T(placeholders_become_words_where_nothing_is_known)
@@ -117,13 +128,13 @@ T(a_directorys_name_never_becomes_a_command)
 
 T(a_number_that_would_not_fit_is_not_proposed)
 {
-    static const struct fix f = {"T", "", "{max_children} {gomemlimit}", ""};
+    static const struct fix f = {"T", "", "{threads} {gomemlimit}", "{max_children} fit"};
     struct advice_facts facts = ADVICE_FACTS_UNKNOWN;
     char text[FIX_TEXT];
     facts.limit = 128 * MIB;
     facts.memory_limit = 512 * MIB;
     facts.go_heap = 100 * MIB;
-    assert_string_equal(fix_text(&f, &facts, NULL, text), "T:\nNUMBER BYTES_FOR_GO");
+    assert_string_equal(fix_text(&f, &facts, NULL, text), "T:\nNUMBER BYTES_FOR_GO\nnone fit");
 }
 
 T(a_share_of_memory_is_each_workers_part_or_fewer_workers)
