@@ -100,7 +100,8 @@ class Server:
     def fetch(self, path, method="GET", body=None, headers=None, port=None):
         c = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=60)
         try:
-            c.request(method, path, body, {"Host": HOST, **(headers or {})})
+            # The admin listener knows its address only.
+            c.request(method, path, body, {"Host": f"127.0.0.1:{port}" if port else HOST, **(headers or {})})
             r = c.getresponse()
             return r.status, r.read()
         finally:
