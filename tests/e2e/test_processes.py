@@ -153,7 +153,8 @@ def test_c_stack_overflow(server, site, how):
         assert "deep.php" in line
     else:
         assert r.status in (200, 500)
-        assert how not in ("sort", "tostring"), "this must have overflowed"
+        if how in ("sort", "tostring"):  # since 8.3 PHP notices where its stack ends
+            assert r.status == 500 and server.error_log.wait_for("Maximum call stack size")
     server.wait_workers(2)
     assert server.fetch("/hello.php").body == b"hello"
 
@@ -161,7 +162,10 @@ def test_c_stack_overflow(server, site, how):
 @pytest.fixture
 def ffi(site, start):
     site.scripts()
+    site.php("has_ffi.php", "echo (int)class_exists('FFI');")
     s = start(workers=2, args=("-d", "ffi.enable=1"))
+    if s.fetch("/has_ffi.php").text != "1":
+        pytest.skip("this PHP has no FFI")
     s.wait_workers(2)
     return s
 
@@ -185,7 +189,7 @@ $c = FFI::cdef('
 ');
 $fds = []; foreach (scandir('/proc/self/fd') as $f) if (is_numeric($f)) $fds[(int)$f] = (string)@readlink("/proc/self/fd/$f");
 $maps = []; foreach (file('/proc/self/maps') as $l) if (preg_match('~^([0-9a-f]+)-([0-9a-f]+) (....) .*memfd:(?!opcache)~', $l, $m)) $maps[] = [hexdec($m[1]), hexdec($m[2]), $m[3]];
-$memfds = array_keys(array_filter($fds, fn($t) => str_contains($t, 'memfd:')));
+$memfds = array_keys(array_filter($fds, fn($t) => str_contains($t, 'memfd:') && !str_contains($t, 'memfd:opcache')));
 $sockets = array_keys(array_filter($fds, fn($t) => str_starts_with($t, 'socket:')));
 """
 
