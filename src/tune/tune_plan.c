@@ -17,6 +17,7 @@
 
 // A worker may grow by this much before it is replaced, where it keeps something of every request.
 #define KEPT_BYTES (16 * MIB)
+#define KEPT_MOST (64 * MIB) // and by this, where a recording says how much
 #define MAX_REQUESTS 1000 // 16 KiB kept a request: a usual small leak
 #define MAX_REQUESTS_LEAST 50
 
@@ -121,18 +122,18 @@ static void explain_workers(const struct tune_plan *p, char *why, size_t n)
                  b->workers);
 }
 
-// pm.max_requests and its like: before what a worker keeps adds up.
-static unsigned max_requests(const struct tune_input *in, char *why, size_t n)
+// pm.max_requests and its like: before what a worker keeps adds up to `most_kept`.
+static unsigned max_requests(const struct tune_input *in, int64_t most_kept, char *why, size_t n)
 {
-    char each[HUMAN_N];
+    char each[HUMAN_N], all[HUMAN_N];
 
     if (!(in->bytes_per_request > 0)) {
         snprintf(why, n, "replaces a worker that keeps 16 KiB a request once it has grown by 16 MiB");
         return MAX_REQUESTS;
     }
-    double most = (double)KEPT_BYTES * 4 / in->bytes_per_request;
-    most = fmin(100000, fmax(MAX_REQUESTS_LEAST, most));
-    snprintf(why, n, "64 MiB / %s that the recording keeps a request (at least %d)",
+    double most = fmin(100000, fmax(MAX_REQUESTS_LEAST, (double)most_kept / in->bytes_per_request));
+    snprintf(why, n, "%s%s / %s that the recording keeps a request (at least %d)", human_bytes(most_kept, all),
+             most_kept < KEPT_MOST ? ", half of memory_limit," : "",
              human_bytes((int64_t)fmin(1e15, in->bytes_per_request), each), MAX_REQUESTS_LEAST);
     return (unsigned)most;
 }
@@ -150,7 +151,9 @@ static void plan_frankenphp(const struct tune_input *in, struct tune_plan *p, co
     set(p, caddyfile, "num_threads", number(v, threads), "%.4g CPUs x %d, at most max_threads", p->in.cpus, THREADS_PER_CPU);
     set(p, caddyfile, "max_threads", number(v, b->workers), "%s", why);
     if (in->bytes_per_request > 0) {
-        unsigned most = max_requests(in, keep, sizeof keep);
+        // What a worker script keeps on PHP's heap counts against memory_limit.
+        int64_t half = p->in.memory_limit > 0 ? p->in.memory_limit / 2 : KEPT_MOST;
+        unsigned most = max_requests(in, half < KEPT_MOST ? half : KEPT_MOST, keep, sizeof keep);
         set(p, caddyfile, "max_requests", number(v, most), "%s; experimental, FrankenPHP 1.12.3 and later", keep);
     }
     // More workers than that, and FrankenPHP doesn't start.
@@ -189,7 +192,7 @@ static void plan_fpm(const struct tune_input *in, struct tune_plan *p, const cha
 
     set(p, pool, "pm", "static", "the memory is reserved in any case; nothing is forked when load comes");
     set(p, pool, "pm.max_children", number(v, p->budget.workers), "%s", why);
-    unsigned most = max_requests(in, keep, sizeof keep);
+    unsigned most = max_requests(in, KEPT_MOST, keep, sizeof keep);
     set(p, pool, "pm.max_requests", number(v, most), "%s", keep);
     NOTE(p, "several pools share the number: their pm.max_children add up to %u at most", p->budget.workers);
 }
@@ -205,7 +208,7 @@ static void plan_apache(const struct tune_input *in, struct tune_plan *p, const 
     set(p, prefork, "StartServers", number(v, spare), "a quarter of them");
     set(p, prefork, "MinSpareServers", number(v, spare), "a quarter of them");
     set(p, prefork, "MaxSpareServers", number(v, n), "all: an idle one costs no more than it already took");
-    unsigned most = max_requests(in, keep, sizeof keep);
+    unsigned most = max_requests(in, KEPT_MOST, keep, sizeof keep);
     set(p, prefork, "MaxConnectionsPerChild", number(v, most), "%s", keep);
     NOTE(p, "mod_php holds a worker for a whole connection: KeepAliveTimeout 2 frees it from idle clients");
 }
@@ -218,7 +221,7 @@ static void plan_plimsoll(const struct tune_input *in, struct tune_plan *p, cons
 
     set(p, pool, "pm.max_children", number(v, n), "%s", why);
     if (in->bytes_per_request > 0) {
-        unsigned most = max_requests(in, keep, sizeof keep);
+        unsigned most = max_requests(in, KEPT_MOST, keep, sizeof keep);
         set(p, pool, "pm.max_requests", number(v, most), "%s", keep);
     }
     NOTE(p, "left at auto it is 2 x CPUs; several pools share the number");

@@ -99,7 +99,10 @@ T(frankenphp_gets_threads_and_gomemlimit_of_its_own)
     in.go_live.value = 100 * MIB;
     assert_string_equal(value(plan(in, SERVER_FRANKENPHP), "GOMEMLIMIT"), "200MiB");
     in.bytes_per_request = 100 * 1024;
-    assert_string_equal(value(plan(in, SERVER_FRANKENPHP), "max_requests"), "655");
+    assert_string_equal(value(plan(in, SERVER_FRANKENPHP), "max_requests"), "655"); // 64 MiB
+    in.memory_limit.value = 32 * MIB;
+    assert_string_equal(value(plan(in, SERVER_FRANKENPHP), "max_requests"), "163"); // 16 MiB: what is kept counts against it
+    assert_string_equal(value(plan(in, SERVER_FPM), "pm.max_requests"), "655");
 }
 
 T(the_workers_own_setting_is_named_as_the_server_names_it)
