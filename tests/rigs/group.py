@@ -2,6 +2,7 @@
 """A memory cgroup with a limit. Version 1 or 2, whichever has the memory controller here."""
 import os
 import pathlib
+import tempfile
 import time
 
 V1 = pathlib.Path("/sys/fs/cgroup/memory")
@@ -23,21 +24,28 @@ def unusable():
         return "only root can make memory cgroups"
     if not version():
         return "no memory controller below /sys/fs/cgroup"
-    probe = base() / f"plimsoll-probe-{os.getpid()}"
+    probe = None
     try:
         enable_v2()
-        probe.mkdir()
+        probe = new("probe")
         (probe / FILES[version()]["limit"]).write_text(str(64 << 20))
     except OSError as e:
         return f"no memory cgroup can be made in {base()}: {e.strerror}"
     finally:
-        if probe.exists():
+        if probe:
             probe.rmdir()
     return None
 
 
 def base():
     return V1 if version() == 1 else V2
+
+
+def new(name):
+    """A group with a name that no other has, left by a run that was killed or not."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix=f"plimsoll-{name}-", dir=base()))
+    path.chmod(0o755)
+    return path
 
 
 def enable_v2():
@@ -51,9 +59,8 @@ class Group:
     def __init__(self, name, limit):
         self.version = version()
         self.limit = limit
-        self.path = base() / f"plimsoll-{name}-{os.getpid()}"
         enable_v2()
-        self.path.mkdir()
+        self.path = new(name)
         try:
             (self.path / FILES[self.version]["limit"]).write_text(str(limit))
         except OSError:
@@ -85,7 +92,7 @@ class Group:
         """`command`, to be run from its first byte on inside the group."""
         return ["/bin/sh", "-c", 'echo $$ >"$0" && exec "$@"', str(self.path / "cgroup.procs"), *map(str, command)]
 
-    def close(self, seconds=10):
+    def close(self, seconds=60):
         end = time.monotonic() + seconds
         while self.path.exists():
             for pid in self.pids():
