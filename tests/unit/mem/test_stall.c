@@ -75,6 +75,62 @@ T(a_storm_of_limit_events_is_a_stall_without_psi_or_refaults)
     assert_int_equal(run(&s, &t, 10, 12 * MIB, -1, 450), 1);
 }
 
+T(samples_far_apart_need_as_many_as_near_ones)
+{
+    struct stall s;
+    int64_t refaulted = 0;
+    stall_init(&s);
+    for (int i = 0; i < 4; i++) { // of the first no rate is known
+        struct mem_sample m = at_limit(i * 10, 14 * MIB);
+        mem_set(&m, MEM_refault_file, refaulted += 1300000);
+        assert_int_equal(stall_push(&s, &m), i == 3);
+    }
+}
+
+T(a_storm_that_pauses_for_a_second_goes_on_and_one_that_pauses_for_longer_begins_anew)
+{
+    struct stall s;
+    double t = 0;
+    stall_init(&s);
+    (void)run(&s, &t, 5, 14 * MIB, 0, -1);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(run(&s, &t, 2, 14 * MIB, 130000, -1), 0);
+        assert_int_equal(run(&s, &t, 3, 14 * MIB, 0, -1), 0);
+    }
+    assert_int_equal(run(&s, &t, 2, 14 * MIB, 130000, -1), 0);
+    assert_int_equal(run(&s, &t, 1, 14 * MIB, 0, -1), 0);
+    assert_int_equal(run(&s, &t, 1, 14 * MIB, 130000, -1), 1);
+}
+
+T(with_a_quarter_of_page_cache_weak_signs_are_none)
+{
+    struct stall s;
+    double t = 0;
+    stall_init(&s);
+    assert_int_equal(run(&s, &t, 10, 45 * MIB, -1, 450), 0); // 82 % can't be dropped
+    assert_int_equal(run(&s, &t, 10, 35 * MIB, -1, 450), 1); // 86 %
+}
+
+T(without_the_lists_of_file_pages_what_is_known_adds_up_to_what_cant_be_dropped)
+{
+    for (int kernel = 20; kernel <= 40; kernel += 20) { // 180 and 200 MiB of 256
+        struct stall s;
+        int change = 0;
+        stall_init(&s);
+        for (int i = 0; i < 10; i++) {
+            struct mem_sample m = {.t = i};
+            mem_set(&m, MEM_usage, 256 * MIB);
+            mem_set(&m, MEM_limit, 256 * MIB);
+            mem_set(&m, MEM_anon, 100 * MIB);
+            mem_set(&m, MEM_shmem, 60 * MIB);
+            mem_set(&m, MEM_kernel, kernel * MIB);
+            mem_set(&m, MEM_refault_file, i * 1000);
+            change |= stall_push(&s, &m);
+        }
+        assert_int_equal(change, kernel == 40);
+    }
+}
+
 T(it_ends_after_calm_and_not_before)
 {
     struct stall s;
@@ -85,7 +141,9 @@ T(it_ends_after_calm_and_not_before)
     assert_int_equal(run(&s, &t, 5, 20 * MIB, 0, -1), 0); // relieved for a moment
     assert_int_equal(run(&s, &t, 5, 14 * MIB, 130000, -1), 0);
     assert_true(s.saturated);
-    assert_int_equal(run(&s, &t, 40, 20 * MIB, 0, -1), -1);
+    assert_int_equal(run(&s, &t, 20, 20 * MIB, 0, -1), 0); // from the first calm one on it is 19 seconds
+    assert_true(s.saturated);
+    assert_int_equal(run(&s, &t, 1, 20 * MIB, 0, -1), -1);
     assert_false(s.saturated);
 }
 
@@ -130,6 +188,18 @@ T(hot_pages_are_a_share_of_the_mapped_text_until_a_stall_shows_them)
     assert_true(lo == 15 * MIB && hi == 15 * MIB);
 }
 
+T(text_that_is_charged_to_another_cgroup_need_not_be_held_here)
+{
+    struct stall s;
+    int64_t lo, hi;
+    stall_init(&s);
+    struct mem_sample m = at_limit(1, 6 * MIB);
+    mem_set(&m, MEM_file_mapped, 42 * MIB);
+    (void)stall_push(&s, &m);
+    stall_hot(&s, &lo, &hi);
+    assert_true(lo == 2 * MIB && hi == 6 * MIB);
+}
+
 T(one_weak_sign_is_none_where_refaults_are_known)
 {
     struct stall s;
@@ -142,4 +212,9 @@ T(one_weak_sign_is_none_where_refaults_are_known)
 CLAIMS(C(a_refault_storm_at_the_limit_is_a_stall), C(one_second_of_refaults_is_none),
        C(page_cache_at_the_limit_is_none_however_much_is_read), C(a_storm_of_limit_events_is_a_stall_without_psi_or_refaults),
        C(it_ends_after_calm_and_not_before), C(without_a_limit_there_is_none), C(a_counter_that_was_reset_is_no_storm),
-       C(hot_pages_are_a_share_of_the_mapped_text_until_a_stall_shows_them), C(one_weak_sign_is_none_where_refaults_are_known))
+       C(hot_pages_are_a_share_of_the_mapped_text_until_a_stall_shows_them), C(one_weak_sign_is_none_where_refaults_are_known),
+       C(samples_far_apart_need_as_many_as_near_ones),
+       C(a_storm_that_pauses_for_a_second_goes_on_and_one_that_pauses_for_longer_begins_anew),
+       C(with_a_quarter_of_page_cache_weak_signs_are_none),
+       C(without_the_lists_of_file_pages_what_is_known_adds_up_to_what_cant_be_dropped),
+       C(text_that_is_charged_to_another_cgroup_need_not_be_held_here))
