@@ -140,7 +140,18 @@ static bool fits(enum proc_role role, struct str exe)
     }
 }
 
-enum proc_role proc_roles_of(const struct role_clues *c)
+// `frankenphp php-cli SCRIPT` is no server but a script, a queue's worker perhaps, beside it.
+static enum proc_role server_or_script(struct str line)
+{
+    size_t first = strnlen(line.p, line.n) + 1;
+
+    if (first >= line.n)
+        return ROLE_FRANKENPHP;
+    struct str command = {line.p + first, strnlen(line.p + first, line.n - first)};
+    return str_eq(command, STR("php-cli")) ? ROLE_PHP_CLI : ROLE_FRANKENPHP;
+}
+
+static enum proc_role kind_of(const struct role_clues *c)
 {
     struct str line = {c->cmdline, c->cmdline_n}, exe = base_name(str_from(c->exe)), deleted = STR(" (deleted)");
 
@@ -170,6 +181,13 @@ enum proc_role proc_roles_of(const struct role_clues *c)
     if (role == ROLE_OTHER && c->mod_php)
         return ROLE_APACHE;
     return role == ROLE_OTHER && c->go ? ROLE_GO : role;
+}
+
+enum proc_role proc_roles_of(const struct role_clues *c)
+{
+    enum proc_role role = kind_of(c);
+
+    return role == ROLE_FRANKENPHP ? server_or_script((struct str){c->cmdline, c->cmdline_n}) : role;
 }
 
 void proc_roles_pool(const struct role_clues *c, char ret_pool[32])

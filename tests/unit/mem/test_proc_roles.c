@@ -26,6 +26,10 @@ T(servers_are_told_by_what_anybody_may_read)
     assert_int_equal(ROLE(TITLE("php-fpm: pool www")), ROLE_FPM_WORKER);
     assert_int_equal(ROLE(TITLE("/usr/sbin/php-fpm8.2\0--nodaemonize")), ROLE_FPM_MASTER);
     assert_int_equal(ROLE(TITLE("/usr/local/bin/frankenphp\0run")), ROLE_FRANKENPHP);
+    assert_int_equal(ROLE(TITLE("frankenphp")), ROLE_FRANKENPHP);
+    assert_int_equal(ROLE(TITLE("frankenphp\0php-server\0--root\0public")), ROLE_FRANKENPHP);
+    assert_int_equal(ROLE(TITLE("frankenphp\0php-cli\0artisan\0queue:work")), ROLE_PHP_CLI);
+    assert_int_equal(ROLE(TITLE("server\0php-cli\0x"), .exe = "/app/server", .go = true, .php = true), ROLE_PHP_CLI);
     assert_int_equal(ROLE(TITLE("caddy\0run")), ROLE_CADDY);
     assert_int_equal(ROLE(TITLE("/usr/sbin/apache2\0-k\0start")), ROLE_APACHE);
     assert_int_equal(ROLE(TITLE("httpd\0-DFOREGROUND")), ROLE_APACHE);
