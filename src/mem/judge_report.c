@@ -61,6 +61,29 @@ static void report_line(const struct judge *j, enum mem_line line, struct judge_
     }
 }
 
+// The line that an alarm names keeps its verdict as long as the whole does: one can't grow by the other, and that level off.
+static void hold_line(const struct judge *j, struct judge_report *ret)
+{
+    static const enum mem_line lines[CAUSE_N][2] = {
+        [CAUSE_TMPFS] = {LINE_TMPFS},
+        [CAUSE_DELETED_FILES] = {LINE_DELETED_FILES},
+        [CAUSE_SHARED_MEMORY] = {LINE_SHARED_MEMORY},
+        [CAUSE_PHP_HEAP] = {LINE_PHP_HEAP, LINE_ANON},
+        [CAUSE_NATIVE] = {LINE_NATIVE, LINE_ANON},
+        [CAUSE_GO_HEAP] = {LINE_GO_HEAP, LINE_ANON},
+        [CAUSE_PROCESS_ANON] = {LINE_ANON},
+        [CAUSE_KERNEL] = {LINE_KERNEL},
+    };
+
+    for (int i = 0; i < 2 && j->growing.stands; i++) {
+        enum mem_line line = lines[j->growing.cause][i]; // LINE_TOTAL: none
+        if (line != LINE_TOTAL && ret->line[line].known) {
+            ret->line[line].verdict = VERDICT_GROWING;
+            ret->line[line].seconds_needed = 0;
+        }
+    }
+}
+
 static void report_stall(const struct judge *j, struct judge_report *ret)
 {
     int64_t lo, hi;
@@ -96,6 +119,7 @@ void judge_report(const struct judge *j, struct judge_report *ret)
         total->verdict = VERDICT_GROWING;
     if (j->saturated.stands)
         total->verdict = VERDICT_SATURATED;
+    hold_line(j, ret);
     ret->verdict = total->verdict;
     ret->bytes_per_min = total->bytes_per_min;
     ret->cause = j->saturated.stands               ? j->saturated.cause
