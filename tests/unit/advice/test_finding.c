@@ -247,6 +247,17 @@ T(every_verdict_has_a_sentence)
     }
 }
 
+T(the_application_that_runs_is_the_findings_where_its_place_tells_of_none)
+{
+    struct judge_report j = growing(CAUSE_PHP_HEAP, LINE_PHP_HEAP, 4 * MIB, 4 * MIB);
+    struct advice_facts facts = ADVICE_FACTS_UNKNOWN;
+    facts.app = APP_LARAVEL;
+    struct finding_input in = {.judge = &j, .facts = &facts, .root_fd = -1};
+    struct finding f;
+    finding_make(&in, &f);
+    assert_int_equal(f.app, APP_LARAVEL);
+}
+
 CLAIMS(C(the_sentence_names_place_rate_share_cause_and_time_left),
        C(a_place_that_is_a_part_of_the_growth_has_its_own_rate_and_share),
        C(where_requests_are_counted_the_growth_of_one_is_told), C(without_a_judge_the_ages_of_files_are_marked_as_such),
@@ -254,4 +265,5 @@ CLAIMS(C(the_sentence_names_place_rate_share_cause_and_time_left),
        C(an_alarm_without_anything_but_the_judge_still_says_what_grows), C(the_process_with_most_of_what_grows_is_named),
        C(workers_that_grow_together_are_named_together), C(kernel_memory_of_inodes_names_the_directory_with_the_files),
        C(before_the_walk_the_fullest_mount_is_named), C(deleted_files_name_who_holds_them),
-       C(control_characters_of_paths_do_not_reach_the_sentence), C(every_verdict_has_a_sentence))
+       C(control_characters_of_paths_do_not_reach_the_sentence), C(every_verdict_has_a_sentence),
+       C(the_application_that_runs_is_the_findings_where_its_place_tells_of_none))

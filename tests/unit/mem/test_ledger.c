@@ -262,6 +262,25 @@ T(deleted_files_are_a_part_of_their_mount)
     build();
     assert_int_equal(l.sum[LEDGER_FILES], 90 * MIB);
     assert_int_equal(l.sum[LEDGER_UNEXPLAINED], 0);
+    int n = l.n;
+    s->bytes = 0; // an empty one is no line
+    build();
+    assert_int_equal(l.n, n - 1);
+}
+
+T(the_first_line_may_be_of_a_file_system_charged_elsewhere)
+{
+    set_up();
+    in.nprocs = 0;
+    segments_init(&segments);
+    segments_begin(&segments);
+    sample = (struct mem_sample){0};
+    mem_set(&sample, MEM_usage, 8 * MIB);
+    mem_set(&sample, MEM_shmem, 0);
+    build();
+    assert_string_equal(l.entry[0].name, "/app/var");
+    assert_true(l.entry[0].elsewhere);
+    assert_non_null(strstr(l.entry[0].note, "charged to another cgroup"));
 }
 
 T(what_statvfs_counts_and_the_walk_does_not_find_is_told)
@@ -526,4 +545,5 @@ CLAIMS(C(owners_that_cover_usage_leave_nothing_unexplained), C(what_no_owner_cov
        C(ramfs_is_taken_out_of_the_page_cache), C(nothing_known_is_a_ledger_of_what_is_there),
        C(gvisor_tells_no_anonymous_memory_of_a_process), C(more_processes_than_lines_are_summed_up),
        C(a_difference_within_the_reserve_is_no_huge_page), C(with_swap_the_lists_say_nothing_of_huge_pages),
-       C(shared_memory_that_a_process_maps_is_no_program_text), C(each_estimate_of_the_kernels_parts_leaves_the_next_its_room))
+       C(shared_memory_that_a_process_maps_is_no_program_text), C(each_estimate_of_the_kernels_parts_leaves_the_next_its_room),
+       C(the_first_line_may_be_of_a_file_system_charged_elsewhere))

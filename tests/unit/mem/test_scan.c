@@ -310,6 +310,27 @@ T(growth_is_what_came_from_round_to_round)
     own_tmpfs_unmount(NULL);
 }
 
+T(rounds_near_each_other_tell_no_rate)
+{
+    NEED_OWN_TMPFS();
+    own_tmpfs_mount(NULL, "size=64m");
+    own_file("cache/old", 4096);
+    struct scan *s = scan_new();
+    set_up(s, 0, NULL);
+    walk(s, 100);
+    own_file("cache/new", 1 << 20);
+    walk(s, 104);
+    struct scan_dir d;
+    assert_true(scan_get(s, scan_root(s, 0), &d));
+    assert_true(d.from_ages); // a mebibyte in four seconds is no 15 a minute
+    walk(s, 105);
+    assert_true(scan_get(s, scan_root(s, 0), &d));
+    assert_false(d.from_ages);
+    assert_int_equal(d.growth_per_min, 12 << 20);
+    scan_free(s);
+    own_tmpfs_unmount(NULL);
+}
+
 T(empty_files_weigh_what_their_inodes_cost)
 {
     NEED_OWN_TMPFS();
@@ -769,6 +790,6 @@ CLAIMS_WITH_TMPFS(C(a_walk_finds_every_byte_and_every_inode), C(a_file_with_two_
                   C(where_files_have_no_birth_the_oldest_change_is_the_beginning),
                   C(of_hashed_directories_the_one_above_is_named), C(the_biggest_files_of_a_directory_are_named_when_asked),
                   C(a_directory_that_is_gone_has_no_path), C(a_mount_taken_away_in_the_middle_of_its_walk_is_forgotten),
-                  C(what_may_not_be_read_is_counted_as_missed), C(coverage_is_the_inodes_seen_of_those_there_are),
+                  C(what_may_not_be_read_is_counted_as_missed), C(coverage_is_the_inodes_seen_of_those_there_are), C(rounds_near_each_other_tell_no_rate),
                   C(of_an_overlay_what_was_written_counts_and_the_image_does_not),
                   C(of_an_overlay_directories_with_blocks_are_of_the_image_but_for_the_root))

@@ -272,6 +272,28 @@ T(sysv_segments_are_ours_by_their_maker)
     fake_remove();
 }
 
+T(sysv_segments_beyond_the_table_are_summed_up)
+{
+    static char table[(SEGMENTS_MAX + 8) * 128];
+    size_t at = 0;
+    fake_make();
+    for (int i = 1; i <= SEGMENTS_MAX + 5; i++)
+        at += (size_t)snprintf(table + at, sizeof table - at, "0 %d 600 8192 17 17 0 0 0 0 0 1 1 1 4096 0\n", i);
+    fake_file("sysvipc/shm", table);
+    int proc = open(fake_path("."), O_PATH | O_DIRECTORY);
+    segments_init(&g);
+    segments_begin(&g);
+    assert_int_equal(segments_read_sysv(&g, proc, is_17, NULL, scratch, sizeof scratch), 0);
+    segments_end(&g);
+
+    const struct segment *more = find(SEGMENT_SYSV, SEGMENTS_MORE);
+    assert_non_null(more);
+    assert_int_equal(more->more, g.dropped);
+    assert_int_equal(segments_sum(&g, SEGMENT_SYSV), (SEGMENTS_MAX + 5) * 4096);
+    close(proc);
+    fake_remove();
+}
+
 T(files_that_lack_are_errors_and_change_nothing)
 {
     fake_make();
@@ -400,6 +422,7 @@ CLAIMS(C(a_line_of_maps_is_taken_apart), C(garbage_is_no_mapping), C(what_a_mapp
        C(a_segment_of_two_processes_counts_once), C(what_a_round_does_not_see_is_dropped),
        C(what_could_not_be_seen_is_told_when_the_round_is_over), C(what_is_beyond_the_table_is_summed_up_once),
        C(more_than_can_be_told_apart_makes_sums_unknown), C(a_name_shows_its_end_and_nothing_a_terminal_obeys),
-       C(sysv_segments_are_ours_by_their_maker), C(files_that_lack_are_errors_and_change_nothing),
+       C(sysv_segments_are_ours_by_their_maker), C(sysv_segments_beyond_the_table_are_summed_up),
+       C(files_that_lack_are_errors_and_change_nothing),
        C(what_may_not_be_read_is_told_from_what_is_gone), C(shared_memory_of_a_process_is_sized_by_what_it_touched),
        C(memfds_and_deleted_files_are_found_by_their_descriptors), C(a_deleted_file_on_a_disk_is_no_memory))
