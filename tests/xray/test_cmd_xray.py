@@ -342,7 +342,7 @@ def test_a_terminal_has_color_unless_no_color_says_otherwise():
 
 def test_the_live_picture_needs_no_keyboard():
     master, slave = pty.openpty()
-    p = subprocess.Popen([tool.BINARY, "--self", "--live", "--for", "2s"], stdin=subprocess.DEVNULL, stdout=slave, env={"TERM": "xterm"})
+    p = subprocess.Popen([tool.BINARY, "--self", "--live", "--for", "5s"], stdin=subprocess.DEVNULL, stdout=slave, env={"TERM": "xterm"})
     os.close(slave)
     seen = b""
     while select.select([master], [], [], 60)[0]:
