@@ -47,6 +47,7 @@ struct mold {
     uint32_t generation;
     pid_t pid;
     bool ready, closing;
+    bool hangs; // its workers don't come up: a successor starts
     uint64_t started_ms;
     uint64_t post_max_size;
     char *failure; // what MOLD_FAILED said

@@ -138,7 +138,7 @@ void mold_close(struct mold *m)
     m->closing = true;
     peer_close(&m->peer);
     catcher_set_quiet(m->catcher, !m->pool->conf->catch_workers_output);
-    timer_set(&m->limit, on_kill_time, CLOSE_TO_KILL_MS);
+    timer_set(&m->limit, on_kill_time, m->hangs ? 0 : CLOSE_TO_KILL_MS);
 }
 
 static void on_ready(struct mold *m, const struct msg_mold_ready *facts)

@@ -143,7 +143,13 @@ static void on_kill_time(struct timer *t)
 static void on_no_hello(struct timer *t)
 {
     struct worker *w = container_of(t, struct worker, timer);
-    log_error("pool %s: worker %u did not answer within %d s", w->pool->conf->name, w->id, HELLO_LIMIT_MS / 1000);
+    struct pool *p = w->pool;
+    log_error("pool %s: worker %u did not answer within %d s", p->conf->name, w->id, HELLO_LIMIT_MS / 1000);
+    // It is the mold that hangs, or what comes out of it does: with another one it may go better.
+    if (p->mold && p->mold->generation == w->generation && p->svc->state != SERVICE_STARTING) {
+        p->mold->hangs = true;
+        pool_renew_mold(p);
+    }
     gone(w, WORKER_END_SPAWN, 0);
 }
 
