@@ -85,6 +85,17 @@ static bool is_limited(const struct mem_roots *roots, const struct mem_where *wh
     return limit.from == MEM_LIMIT_GROUP || limit.from == MEM_LIMIT_HIGH || limit.from == MEM_LIMIT_ANCESTOR;
 }
 
+// Each process namespace has a process 1, and its status is everybody's to read, but for hidepid.
+static bool hides_processes(const struct mem_roots *roots)
+{
+    int fd = openat(roots->proc, "1/status", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return errno == ENOENT || errno == EPERM || errno == EACCES;
+    close(fd);
+    return false;
+}
+
 static int find_target(struct xray_look *l, const struct xray_args *args, char *error, size_t n)
 {
     pid_t pid = args->pid;
@@ -118,8 +129,8 @@ static int find_target(struct xray_look *l, const struct xray_args *args, char *
         l->roots.root = -1;
         view_note(
             &l->view,
-            "The files of process %ld can't be entered (%s): mounts and files in memory are not shown. Cure: run it as root.",
-            (long)pid, fd_why(-r));
+            "The files of process %ld can't be entered (%s): mounts and files in memory are not shown. Cure: %s--cap-add SYS_PTRACE.",
+            (long)pid, fd_why(-r), geteuid() ? "run it as root with " : "");
     }
     char name[16] = "self";
     if (pid)
@@ -127,6 +138,7 @@ static int find_target(struct xray_look *l, const struct xray_args *args, char *
     l->proc_pid = openat(l->roots.proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     l->view.pid = args->pid;
     l->view.uid = geteuid();
+    l->view.hidden = !args->proc && hides_processes(&l->roots);
     return 0;
 }
 

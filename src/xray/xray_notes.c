@@ -94,6 +94,11 @@ static void note_sight(struct xray_view *v)
     }
     if (v->see.sight == SIGHT_FULL)
         return;
+    if (v->hidden)
+        view_note(v, "/proc hides the processes of other users (hidepid): what they hold is unexplained here. Cure: as root with "
+                     "--cap-add SYS_PTRACE, or /proc mounted without hidepid.");
+    if (!closed && v->hidden)
+        return;
     view_note(
         v,
         "Not visible: what %d of %d processes are made of (PHP heap, native, Go) and the owners of deleted files: their maps, "

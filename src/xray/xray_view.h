@@ -29,6 +29,7 @@ struct xray_view {
     char cgroup[MEM_PATH]; // "" none
     pid_t pid;             // given by --pid; 0
     uid_t uid;             // ours
+    bool hidden;           // /proc doesn't show other users' processes (hidepid)
     bool machine;          // no container: the whole machine
     int64_t made;          // unix time
     struct mem_limit limit;

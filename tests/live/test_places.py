@@ -190,6 +190,22 @@ def test_a_root_whose_writes_lie_on_a_tmpfs_out_of_sight_is_in_memory(tmp_path):
     assert abs(seen["unexplained_bytes"]) <= tool.reserve(seen["usage_bytes"]), seen
 
 
+def test_a_proc_that_hides_processes_is_named_as_the_reason():
+    if group.unusable():
+        pytest.skip(group.unusable())
+    g = group.Group("hidepid", 64 * MIB)
+    inside = ["sh", "-c", 'mount --make-rprivate / && mount -t proc -o hidepid=2 proc /proc && "$@"; exit $?', "sh",
+              *levels.at("none", [tool.BINARY, "xray", "--json", "--self"])]
+    try:
+        done = subprocess.run(g.entering(["unshare", "--mount", "--pid", "--fork", "--kill-child", *inside]),
+                              capture_output=True, text=True, timeout=60)
+    finally:
+        g.close()
+    assert done.returncode == 0, done.stderr
+    notes = tool.parse(done.stdout)["notes"]
+    assert any("hidepid" in note for note in notes) and not any("what 0 of" in note for note in notes), notes
+
+
 def test_in_gvisor_it_says_what_it_can_not_see():
     if sandbox.unusable():
         pytest.skip(sandbox.unusable())
