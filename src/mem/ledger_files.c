@@ -165,9 +165,10 @@ static void add_directories(const struct ledger_input *in, struct ledger *l, int
         if (strcmp(d->path, base) != 0) {
             at = ledger__add(l, LEDGER_FILES, above, d->bytes, "%s", d->path);
             if (d->files_per_min > 0)
-                ledger__note(l, at, "%" PRId64 " files, %" PRId64 " more a minute", d->files, d->files_per_min);
+                ledger__note(l, at, "%" PRId64 " file%s, %" PRId64 " more a minute", d->files, d->files == 1 ? "" : "s",
+                             d->files_per_min);
             else
-                ledger__note(l, at, "%" PRId64 " files", d->files);
+                ledger__note(l, at, "%" PRId64 " file%s", d->files, d->files == 1 ? "" : "s");
         }
         entry[next] = at;
         if (at >= 0) {

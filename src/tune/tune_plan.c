@@ -326,10 +326,12 @@ static void say_instead(const struct tune_input *in, struct tune_plan *p)
                 human_bytes(b->memory_limit_fits / MIB * MIB, one), human_bytes(in->memory_limit.value, two),
                 in->memory_limit.from);
     }
-    if (b->limit_needed)
+    double more = fmax(1, fmin(4096, ceil(2 * p->in.cpus)));
+    if (b->limit_needed && more > 1)
         INSTEAD(p, "raise the container's limit to %s for one worker, to %s for %.0f (2 a CPU)", rounded_up(b->limit_needed, one),
-                rounded_up(budget_limit_for(&p->in, (unsigned)fmax(1, fmin(4096, ceil(2 * p->in.cpus)))), two),
-                fmax(1, fmin(4096, ceil(2 * p->in.cpus))));
+                rounded_up(budget_limit_for(&p->in, (unsigned)more), two), more);
+    else if (b->limit_needed)
+        INSTEAD(p, "raise the container's limit to %s for one worker", rounded_up(b->limit_needed, one));
     if (p->in.shared >= p->in.limit / 8)
         INSTEAD(p, "lower opcache.memory_consumption and apc.shm_size: they count with %s (%s)", human_bytes(p->in.shared, one),
                 in->shared.from);

@@ -92,11 +92,12 @@ int tune_print_text(const struct tune_input *inputs, const struct tune_plan *pla
         const struct tune_plan *p = &plans[i];
         if (p->budget.workers)
             printf("\n%s: %u %s\n", advice_server_name(p->server), p->budget.workers,
-                   p->server == SERVER_FRANKENPHP ? "threads at most"
+                   p->server == SERVER_FRANKENPHP ? (p->budget.workers == 1 ? "thread at most" : "threads at most")
                    : p->budget.workers == 1       ? "worker"
                                                   : "workers");
         else
-            printf("\n%s: nothing fits; change something instead\n", advice_server_name(p->server));
+            printf("\n%s: %s; change something instead\n", advice_server_name(p->server),
+                   p->in.limit == MEM_UNLIMITED ? "without a limit there is nothing to fit into" : "nothing fits");
         if (p->in.limit != MEM_UNLIMITED)
             print_budget(&inputs[i], p);
         print_settings(p);

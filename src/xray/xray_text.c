@@ -35,7 +35,7 @@ static void draw_server(struct buf *b, const struct screen *s, const struct xray
     if (f->server == SERVER_FRANKENPHP && f->num_threads > 0)
         draw(b, s, INK_PLAIN, "  %d threads", (int)f->num_threads);
     else if (f->max_children > 0)
-        draw(b, s, INK_PLAIN, "  at most %d workers", (int)f->max_children);
+        draw(b, s, INK_PLAIN, "  at most %d worker%s", (int)f->max_children, f->max_children == 1 ? "" : "s");
     text__end_line(b);
 }
 

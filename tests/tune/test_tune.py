@@ -87,6 +87,11 @@ def test_where_nothing_fits_the_text_says_what_to_change():
     text = done.stdout.decode()
     assert done.returncode == 0
     assert "nothing fits; change something instead" in text
+    # A target that is the same for one worker and for all that the CPUs are good for is said once.
+    one = run("--server", "php-fpm", "--limit", "128M", "--cpus", "0.5", "--memory-limit", "256M").stdout.decode()
+    assert re.search(r"raise the container's limit to [\d.]+ MiB for one worker$", one, re.M), one
+    none = run("--server", "php-fpm", "--limit", "max", "--cpus", "1").stdout.decode()
+    assert "nothing fits" not in none and "without a limit there is nothing to fit into" in none
     assert re.search(r"-> lower memory_limit to \d", text) and re.search(r"-> raise the container's limit to \d", text)
     assert "max_children" not in text
 
