@@ -23,7 +23,12 @@ void engine__output_flush(void *context)
 {
     if (!engine__host || !context)
         return;
-    // Not the header: as on FPM, a flush() before the first byte leaves header() and the status of a later error possible.
+    // As on FPM: a flush() before the first byte sends the header since 8.4; before, it left header() and the status of a later
+    // error possible.
+#if PHP_VERSION_ID >= 80400
+    if (!engine__host->finished())
+        sapi_send_headers();
+#endif
     if (!engine__host->flush())
         php_handle_aborted_connection();
 }
