@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -353,6 +354,11 @@ void req_redirect_internal(struct req *r, struct str path_query)
         return;
     }
     struct str target = arena_str(&r->arena, path_query);
+    // Symfony since 6.4 encodes the whole path, its slashes too; nginx decodes before it looks at it.
+    if (target.n >= 3 && !strncasecmp(target.p, "%2F", 3)) {
+        target = (struct str){target.p + 2, target.n - 2};
+        *(char *)(uintptr_t)target.p = '/';
+    }
     uri_split(target, &r->path_raw, &r->query, &r->has_query);
     r->plan = PLAN_NONE;
     route_decide(r, true);
