@@ -196,7 +196,7 @@ def test_what_nobody_may_read(pair, path):
 
 
 @pytest.mark.parametrize("path", ["/lib/tpl/dokuwiki/images/logo.png", "/lib/plugins/acl/pix/group.png", "/lib/images/fileicons/pdf.png",
-                                  "/lib/scripts/jquery/jquery-migrate.min.js", "/lib/images/interwiki.svg"])
+                                  "/lib/scripts/helpers.js", "/lib/images/interwiki.svg"])
 def test_static_files_also_behind_links_of_the_package(pair, path):
     pair.static(path)
 

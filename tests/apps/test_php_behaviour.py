@@ -248,12 +248,13 @@ def test_the_server_interface_has_a_name_of_its_own(pair):
 
 def test_a_session_lives_across_requests(pair):
     for n in (1, 2, 3):
-        assert pair.get("/count.php").text == f"{n} 26 2"
+        # An id's length is 26 in Debian's php.ini of 8.2 and 32 by itself.
+        assert re.fullmatch(f"{n} (26|32) 2", pair.get("/count.php").text)
     pair.get("/regenerate.php")
-    assert pair.get("/count.php").text == "4 26 2"
+    assert re.fullmatch("4 (26|32) 2", pair.get("/count.php").text)
     pair.get("/readonly.php")
     pair.get("/destroy.php")
-    assert pair.get("/count.php").text == "1 26 2"
+    assert re.fullmatch("1 (26|32) 2", pair.get("/count.php").text)
 
 
 def test_a_session_id_that_the_client_made_up_is_not_taken_from_the_url(pair):

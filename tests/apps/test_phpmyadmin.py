@@ -20,10 +20,10 @@ $cfg['SendErrorReports'] = 'never';
 DENY = "location ~ ^/(libraries|templates)/ { return 403; }"
 MASKS = [
     Mask("server", r"(?m)^ +(nginx/[\d.]+|plimsoll \(like nginx\))$"),
-    Mask("session", r'name="set_session" value="([0-9a-z]{26})"'),
+    Mask("session", r'name="set_session" value="([0-9a-z]{26,32})"'),
     # The token is random and each page carries it; signatures are made with it, favourites' key with the user's name.
     Mask("token", r'(?:name="token" value|token"?)[=:]"?([0-9a-f]{32})'),
-    Mask("signature", r"sql_signature=([0-9a-f]{64})"), Mask("user", r'data-favtargets="([0-9a-f]{32})"'),
+    Mask("signature", r"(?:sql|clause)_signature=([0-9a-f]{64})"), Mask("user", r'data-favtargets="([0-9a-f]{32})"'),
     Mask("lot", r'(?:data-uniqueId="|data-for="|showAll_|Radio(?:[PF]|Geom|Wkt|Wkb)|resultsForm_|display_(?:binary|blob)_|hide_transformation_)(\d+)'),
     Mask("time", r"(?m)^(?:expires|last-modified): (\w{3}, .* \+0000)$"), Mask("time", r'class="table_create_time" type="hidden" value="([^"]+)"'),
     Mask("time", r'name="noplugin" value="([0-9a-f]{13})"'),

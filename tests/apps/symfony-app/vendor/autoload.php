@@ -1,6 +1,7 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
 // What Composer would write: Debian's packages bring their own loaders.
+require_once __DIR__ . '/installed.php';
 require_once 'Symfony/Bundle/FrameworkBundle/autoload.php';
 require_once 'Symfony/Bundle/TwigBundle/autoload.php';
 require_once 'Symfony/Component/Yaml/autoload.php';
