@@ -78,6 +78,6 @@ const char report_style[] =
     ".fixes pre{overflow-x:auto;margin:8px 0;padding:10px 12px;border-radius:6px;background:var(--bar);"
     "font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}.fixes p{margin:6px 0 0}"
     ".notes{margin:0;padding-left:1.2em;font-size:14px}"
-    "@media(max-width:560px){header,main{padding-left:12px;padding-right:12px}section{padding:14px 12px}"
+    "@media(max-width:560px){.num small{display:block;white-space:normal}header,main{padding-left:12px;padding-right:12px}section{padding:14px 12px}"
     "td.bar,thead th:nth-child(2):empty{display:none}tfoot "
     "td:nth-child(2){display:none}table{font-size:13px}th,td{padding-right:7px}td .badge{font-size:0;width:12px;height:12px;border-radius:50%;padding:0;margin-top:5px;vertical-align:top;background:currentColor}.treemap{height:440px}.facts dd{font-size:17px}td.name{min-width:6.5em}}";

@@ -49,6 +49,9 @@ static struct report_input sample_input(void)
     sample_entry(LEDGER_FILES, mount, 150 * MIB, "/app/var/cache/prod/http_cache", "Symfony HttpCache", 3 * MIB);
     sample_entry(LEDGER_FILES, mount, 9 * MIB, "/app/var/log", "", 100 << 10);
     sample_entry(LEDGER_FILES, mount, 4 * MIB, "/app/var/cache/prod/<script>alert(1)</script>", "hostile \x1b[31m", INT64_MIN);
+    int shm = sample_entry(LEDGER_FILES, mount, 137 * MIB, "/dev/shm", "charged to another cgroup: whoever wrote it first", INT64_MIN);
+    l->entry[shm].parent = -1;
+    l->entry[shm].elsewhere = l->entry[shm].estimate = true;
     sample_entry(LEDGER_ANON, -1, 20 * MIB, "php-fpm pool www", "4 processes", 0);
     sample_entry(LEDGER_ANON, -1, 14 * MIB, "caddy", "", 0);
     sample_entry(LEDGER_SHARED, -1, 5 * MIB / 2, "OPcache", "", 0);
