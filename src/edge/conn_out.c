@@ -290,16 +290,15 @@ static void add_field(struct buf *b, struct str name, struct str value)
     b->n += name.n + value.n + 4;
 }
 
-static void add_status_line(struct buf *b, unsigned status)
+static void add_status_line(struct buf *b, unsigned status, struct str reason)
 {
-    if (status == 200) { // most answers
+    if (status == 200 && !reason.n) { // most answers
         buf_add_str(b, STR("HTTP/1.1 200 OK\r\n"));
         return;
     }
-    const char *reason = status_reason(status);
-    char *p = buf_reserve(b, 64);
-
-    b->n += (size_t)snprintf(p, 64, "HTTP/1.1 %03u %.40s\r\n", status % 1000, reason);
+    buf_printf(b, "HTTP/1.1 %03u ", status % 1000);
+    buf_add_str(b, reason.n ? reason : str_from(status_reason(status)));
+    buf_add(b, "\r\n", 2);
 }
 
 static void add_number(struct buf *b, struct str name, uint64_t v)
@@ -320,7 +319,7 @@ static void sink_inform(struct req *r, unsigned status, const struct field *fiel
 
     if (c->minor == 0 || c->head_pending || c->broken || r->head_sent)
         return;
-    add_status_line(&b, status);
+    add_status_line(&b, status, (struct str){NULL, 0});
     for (size_t i = 0; i < n; i++)
         add_field(&b, fields[i].name, fields[i].value);
     buf_add(&b, "\r\n", 2);
@@ -361,7 +360,7 @@ static void sink_head(struct req *r, unsigned status, const struct field *fields
 
     b->n = 0;
     buf_reserve(b, 512);
-    add_status_line(b, status);
+    add_status_line(b, status, r->reason);
     for (size_t i = 0; i < n; i++) {
         switch (fields[i].id) {
         case FIELD_CONNECTION:

@@ -68,6 +68,7 @@ struct orders {
     int64_t length; // Content-Length of the script, -1 = none
     bool bad_length;
     unsigned status;
+    struct str reason; // the script's words for it
 };
 
 // Takes the orders out of the fields. Returns how many fields are left.
@@ -97,8 +98,10 @@ static size_t take_orders(struct field *fields, size_t n, struct orders *o)
                 o->bad_length = true;
             continue;
         case FIELD_STATUS: // as CGI scripts say it; nginx takes it from php-fpm, too
-            if (f.value.n >= 3 && str_to_u64((struct str){f.value.p, 3}, &v) && v >= 200 && v <= 599)
+            if (f.value.n >= 3 && str_to_u64((struct str){f.value.p, 3}, &v) && v >= 200 && v <= 599) {
                 o->status = (unsigned)v;
+                o->reason = str_trim((struct str){f.value.p + 3, f.value.n - 3});
+            }
             continue;
         default:
             break;
@@ -153,5 +156,7 @@ void php_response_head(struct worker *w, struct req *r, unsigned status, const c
     int64_t length = o.length >= 0 && !o.bad_length ? o.length : whole ? (int64_t)body_n : -1;
     if (r->is_head && o.length < 0)
         length = -1; // what a GET would send is not known
+    r->reason = o.reason;
     req_head(r, o.status, fields, count, length);
+    r->reason = (struct str){NULL, 0}; // it lies in the block
 }

@@ -133,7 +133,9 @@ void req_head(struct req *r, unsigned status, const struct field *fields, size_t
         if (f->id == FIELD_SET_COOKIE || !has_field(fields, n, f))
             all[total++] = *f;
     }
-    all[total++] = (struct field){STR("X-Request-Id"), str_from(r->id), FIELD_X_REQUEST_ID};
+    struct field id = {STR("X-Request-Id"), str_from(r->id), FIELD_X_REQUEST_ID};
+    if (!has_field(fields, n, &id)) // a script's own stands, as its Date does
+        all[total++] = id;
     r->head_sent = true;
     r->status = status;
     r->sink->head(r, status, all, total, body_n);

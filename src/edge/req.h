@@ -118,6 +118,7 @@ struct req {
     bool head_sent, ended, cut, client_gone;
     unsigned status;
     uint64_t bytes_out; // body bytes handed to the transport
+    struct str reason;      // while the head is made: a script's own words for the status, or empty
     const char *end_reason; // for the log when it ended abnormally, NULL else
 
     char id[40]; // X-Request-Id
