@@ -561,11 +561,12 @@ void conn_close_idle(void)
 {
     for (struct conn *c = idle_first, *next; c; c = next) {
         next = c->idle_next;
-        if (c->n_requests)
+        if (c->n_requests) {
             conn_close(c);
-        else if (!c->last_wait)
+        } else if (!c->last_wait) { // asked again, it does not get another
+            c->last_wait = true;
             arm(c, FIRST_REQUEST_MS);
-        c->last_wait = true;
+        }
     }
 }
 
