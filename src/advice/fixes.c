@@ -7,7 +7,7 @@
 
 #include "mem/sample.h"
 
-#define LEAST_MEMORY_LIMIT (INT64_C(16) << 20) // applications of today start with less than this hardly ever
+#define LEAST_MEMORY_LIMIT (INT64_C(32) << 20) // applications of today start with less than this hardly ever
 
 enum { SERVER_OTHER = SERVER_N }; // a row for servers that have none of their own
 

@@ -150,6 +150,22 @@ T(a_share_of_memory_is_each_workers_part_or_fewer_workers)
     assert_string_equal(fix_text(&f, &facts, NULL, text), "T:\nFEWER_WORKERS_FIRST\nor 5");
 }
 
+T(more_workers_than_fit_are_made_fewer_first)
+{
+    struct advice_facts facts = ADVICE_FACTS_UNKNOWN;
+    const struct fix *fixes[FIX_MAX];
+    char text[FIX_TEXT];
+    facts.limit = 1000 * MIB;
+    facts.max_children = 50;
+    facts.memory_limit = 128 * MIB;
+    assert_int_equal(fix_list(SIG_CHILDREN_BEYOND_LIMIT, APP_UNKNOWN, SERVER_FPM, fixes), 2);
+    // Dynamic spare workers above max_children keep php-fpm from starting.
+    assert_string_equal(fix_fill(fixes[0]->paste, &facts, NULL, text), "pm = static\npm.max_children = 5");
+    assert_string_equal(fix_fill(fixes[1]->paste, &facts, NULL, text), "php_admin_value[memory_limit] = FEWER_WORKERS_FIRST");
+    facts.max_children = 10;
+    assert_string_equal(fix_fill(fixes[1]->paste, &facts, NULL, text), "php_admin_value[memory_limit] = 65M");
+}
+
 T(braces_of_a_setting_stay)
 {
     static const struct fix f = {"T", "", "log {\n    output stderr\n} {unknown_thing} {", ""};
@@ -174,4 +190,4 @@ CLAIMS(C(every_signature_has_a_fix_for_every_server_and_application), C(every_ca
        C(settings_are_those_of_the_server_at_hand), C(settings_are_those_of_the_application_at_hand), C(no_title_is_said_twice),
        C(placeholders_become_what_is_known), C(placeholders_become_words_where_nothing_is_known),
        C(a_number_that_would_not_fit_is_not_proposed), C(a_share_of_memory_is_each_workers_part_or_fewer_workers),
-       C(braces_of_a_setting_stay), C(no_fix_is_cut), C(a_directorys_name_never_becomes_a_command))
+       C(more_workers_than_fit_are_made_fewer_first), C(braces_of_a_setting_stay), C(no_fix_is_cut), C(a_directorys_name_never_becomes_a_command))
