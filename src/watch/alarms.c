@@ -32,7 +32,7 @@ static void make_finding(struct watcher *w, bool stall, struct finding *ret)
     struct lookout *l = &w->lookout;
 
     // An alarm is rare and may cost what a look may not: it should name the directory. In a stall there is no time to lose.
-    if (!stall)
+    if (!stall && !l->hangs)
         (void)eye_walk(l->eye, l->t, ALARM_WALK_US);
     lookout_dirs(l);
     if (!stall)

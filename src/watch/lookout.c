@@ -13,9 +13,11 @@
 #include "base/clock.h"
 #include "base/die.h"
 #include "base/fdio.h"
+#include "mem/kfile.h"
 
 #define SPLIT_EVERY 8 // looks between two that split a heap
 #define SPLIT_US 1500
+#define LOOK_MS 2000 // a look takes 2 ms; one that takes that long hangs
 
 int lookout_init(struct lookout *l, const struct watch_args *args, char *why, size_t why_n)
 {
@@ -31,6 +33,7 @@ int lookout_init(struct lookout *l, const struct watch_args *args, char *why, si
         return -ENOENT;
     }
     l->judge = xmalloc(judge_size());
+    (void)looker_start(&l->looker);
     return 0;
 }
 
@@ -92,7 +95,6 @@ static void describe(struct lookout *l)
 
 int lookout_find(struct lookout *l, double now, char *why, size_t why_n)
 {
-    struct mem_sensor *sensor;
     struct mem_sample sample = {0};
 
     int r = find_group(l, why, why_n);
@@ -109,11 +111,13 @@ int lookout_find(struct lookout *l, double now, char *why, size_t why_n)
     }
     describe(l);
     life_id(&l->roots, &l->where, l->args->cgroup ? -1 : l->where.pid, l->life);
-    if (mem_sensor_open(&l->roots, &l->where, &sensor) == 0) { // where the limit comes from: the eye doesn't say
-        (void)mem_sensor_read(sensor, now, &sample);
-        mem_sensor_limit(sensor, &l->limit);
-        mem_sensor_close(sensor);
+    if (mem_sensor_open(&l->roots, &l->where, &l->sensor) == 0) { // where the limit comes from: the eye doesn't say
+        (void)mem_sensor_read(l->sensor, now, &sample);
+        mem_sensor_limit(l->sensor, &l->limit);
+    } else {
+        l->sensor = NULL;
     }
+    l->hangs = false;
     l->began = now;
     l->oom_before = mem_get(&sample, MEM_oom_kill, -1);
     l->looks = 0;
@@ -131,7 +135,17 @@ void lookout_leave(struct lookout *l)
     if (!l->eye)
         return;
     counting_close(&l->counting);
+    if (l->hangs && !looker_is_idle(&l->looker)) { // what it works on stays with it
+        l->eye = NULL;
+        l->where.dir = l->roots.root = -1;
+        l->looker.there = false;
+        l->sensor = NULL;
+        return;
+    }
     l->eye = eye_close(l->eye);
+    if (l->sensor)
+        mem_sensor_close(l->sensor);
+    l->sensor = NULL;
     mem_where_close(&l->where);
     if (l->roots.root >= 0)
         close(l->roots.root);
@@ -148,20 +162,61 @@ void lookout_restore(struct lookout *l, const struct mem_sample *s)
     history_add(&l->history, s);
 }
 
+static void on_look(void *arg) // in the looker's thread
+{
+    struct lookout *l = arg;
+    struct eye *eye = l->eye;
+
+    int result = eye_look(eye, l->look.t, l->look.depth);
+    if (result == 0 && l->look.split)
+        (void)eye_split(eye, SPLIT_US);
+    if (eye != l->eye) // it was left behind while it hung
+        return;
+    l->look.result = result;
+    eye_view(eye, &l->look.see);
+    l->look.lacked = kfile_lacked();
+}
+
+static int look(struct lookout *l, double t, enum eye_depth depth)
+{
+    l->hangs = l->hangs && !looker_is_idle(&l->looker);
+    if (!l->hangs) {
+        l->look.t = t;
+        l->look.depth = depth;
+        l->look.split = depth == EYE_BUDGETED && (l->looks + 1) % SPLIT_EVERY == 0;
+        l->hangs = !looker_run(&l->looker, on_look, l, LOOK_MS);
+    }
+    int r = 0;
+    if (l->hangs) {
+        l->see = (struct eye_view){.sight = SIGHT_NONE};
+        l->sample = (struct mem_sample){.t = t};
+        if (l->sensor)
+            r = mem_sensor_read(l->sensor, t, &l->sample);
+    } else {
+        l->see = l->look.see;
+        l->sample = *l->see.sample;
+        l->lacked = l->look.lacked;
+        r = l->look.result;
+    }
+    l->see.sample = &l->sample;
+    l->t = t;
+    return r;
+}
+
+int lookout_peek(struct lookout *l, double t)
+{
+    return look(l, t, EYE_FIXED);
+}
+
 int lookout_look(struct lookout *l, double t, struct judge_event *ret_events, unsigned *ret_n)
 {
     int64_t requests;
 
     *ret_n = 0;
-    int r = eye_look(l->eye, t, EYE_BUDGETED);
-    if (r == 0 && ++l->looks % SPLIT_EVERY == 0)
-        (void)eye_split(l->eye, SPLIT_US);
-    eye_view(l->eye, &l->see);
-    l->sample = *l->see.sample;
-    l->see.sample = &l->sample;
-    l->t = t;
+    int r = look(l, t, EYE_BUDGETED);
     if (r < 0)
         return r;
+    l->looks++;
     if (counting_ask(&l->counting, &requests))
         mem_set(&l->sample, MEM_requests, requests);
     *ret_n = judge_push(l->judge, l->see.sample, ret_events);
@@ -173,11 +228,15 @@ int lookout_look(struct lookout *l, double t, struct judge_event *ret_events, un
 
 void lookout_conf(struct lookout *l)
 {
+    if (l->hangs)
+        return;
     server_conf_read(l->roots.proc, l->see.procs, l->see.nprocs, &l->conf);
 }
 
 void lookout_dirs(struct lookout *l)
 {
+    if (l->hangs)
+        return;
     enum scan_by by = SCAN_BY_GROWTH;
     int n = eye_dirs(l->eye, by, LOOKOUT_DIRS, l->dirs);
 

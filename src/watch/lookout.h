@@ -15,6 +15,7 @@
 #include "watch/counting.h"
 #include "watch/history.h"
 #include "watch/life.h"
+#include "watch/looker.h"
 #include "watch/watch_args.h"
 
 #define LOOKOUT_DIRS 10
@@ -27,6 +28,18 @@ struct lookout {
     struct eye *eye;     // NULL: nothing is watched now
     struct eye_view see; // see.sample is `sample`, with the requests in it
     struct mem_sample sample;
+    // A look that hangs has the eye for itself: meanwhile there are the cgroup's counters only.
+    struct looker looker;
+    bool hangs;
+    struct mem_sensor *sensor; // its own; NULL
+    struct {                   // what the looker is asked, and its answer
+        double t;
+        enum eye_depth depth;
+        bool split;
+        int result, lacked;
+        struct eye_view see;
+    } look;
+    int lacked; // EMFILE, ENFILE: descriptors were too few at the last look; 0
     struct counting counting;
     struct server_conf conf; // of the running server, as last read
     struct mem_limit limit;
@@ -53,7 +66,10 @@ int lookout_find(struct lookout *l, double now, char *why, size_t why_n);
 void lookout_leave(struct lookout *l);
 bool lookout_waits(const struct lookout *l); // the target is one that can come again
 
-// Looks once. 0; -ESRCH: it is gone. Events as judge_push(); *ret_n of them.
+// What is there before the first look: l->see. 0; -ESRCH: it is gone.
+int lookout_peek(struct lookout *l, double t);
+// Looks once. 0; -ESRCH: it is gone. Events as judge_push(); *ret_n of them. l->hangs: a process could not be looked at in time;
+// the eye may not be asked for anything then.
 int lookout_look(struct lookout *l, double t, struct judge_event *ret_events, unsigned *ret_n);
 // A row of an earlier watch on the same life.
 void lookout_restore(struct lookout *l, const struct mem_sample *s);

@@ -170,6 +170,8 @@ static void write_walk(struct page *p, const struct lookout *l)
 {
     struct scan_progress walk;
 
+    if (l->hangs)
+        return;
     eye_progress(l->eye, &walk);
     single(p, "plimsoll_watch_walk_rounds", "counter", "", "Complete walks over the files in memory.", walk.rounds);
     single(p, "plimsoll_watch_walk_directories", "gauge", "", "Directories in memory that are known one by one.", walk.dirs);

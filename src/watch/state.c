@@ -198,7 +198,7 @@ int state_write(struct state *s, struct lookout *l, const struct judge_report *r
     static char text[DOCUMENT];
     struct fixed f;
 
-    if (end != STATE_GONE)
+    if (end != STATE_GONE && !l->hangs)
         make_ledger(s, l);
     fixed_init(&f, text, sizeof text);
     make_document(&f, s, l, report, now, end);

@@ -18,7 +18,6 @@
 #include "base/fdio.h"
 #include "base/human.h"
 #include "base/log.h"
-#include "mem/kfile.h"
 #include "watch/watch_int.h"
 
 #define FAR_BEHIND 3         // looks due at once: the rest of them is left out
@@ -225,11 +224,10 @@ static void look(struct watcher *w)
         return;
     bool first = l->looks == 0;
     if (first) { // of what is there: its own row comes below
-        if (eye_look(l->eye, watch__t(w), EYE_FIXED) < 0) {
+        if (lookout_peek(l, watch__t(w)) < 0) {
             pass_over(w);
             return;
         }
-        eye_view(l->eye, &l->see);
         begin_life(w);
     }
     int r = lookout_look(l, watch__t(w), events, &n);
@@ -242,10 +240,15 @@ static void look(struct watcher *w)
     watch__on_events(w, events, n);
     if (first)
         watch__settle_alarms(w);
-    int lacked = kfile_lacked();
-    if (lacked && !w->lacked_said)
-        log_warning("what is looked at has holes: %s", fd_why(lacked));
-    w->lacked_said |= lacked != 0;
+    if (l->lacked && !w->lacked_said)
+        log_warning("what is looked at has holes: %s", fd_why(l->lacked));
+    w->lacked_said |= l->lacked != 0;
+    if (l->hangs && !w->hangs_said)
+        log_warning("a process can't be looked at: its memory map is locked, or a file system doesn't answer. Until it can be, "
+                    "there are only the cgroup's own counters");
+    else if (!l->hangs && w->hangs_said)
+        log_notice("all processes can be looked at again");
+    w->hangs_said = l->hangs;
     w->health.look_seconds += cpu_seconds() - began;
     write_row(w);
     if (w->state.dir >= 0) {

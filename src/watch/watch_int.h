@@ -31,7 +31,7 @@ struct watcher {
     double base_t;             // t at base_us
     double recorded_t;         // of the last row in the recording
     uint64_t base_us, tick_us; // of the clock; when the next look is due
-    bool recording, record_failing, ending, missing_said, local_said, lacked_said;
+    bool recording, record_failing, ending, missing_said, local_said, lacked_said, hangs_said;
     char host[65];
 };
 

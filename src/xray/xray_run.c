@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,10 +32,43 @@
 
 static volatile sig_atomic_t interrupted;
 
-static void on_interrupt(int signal)
+static void on_wake(int signal) // ends a sleep
 {
     (void)signal;
-    interrupted = 1;
+}
+
+// Takes the signals that end it, in a thread: a look may hang for good (docs/xray.md), and then no handler would ever run. The first
+// one asks for an answer on what was seen, the second ends it at once.
+static void *take_signals(void *arg)
+{
+    sigset_t set;
+    int n;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    while (sigwait(&set, &n) == 0) {
+        if (interrupted)
+            _exit(128 + n);
+        interrupted = 1;
+        pthread_kill(*(pthread_t *)arg, SIGUSR1);
+    }
+    return NULL;
+}
+
+static void mind_signals(void)
+{
+    static pthread_t self, thread;
+    struct sigaction wake = {.sa_handler = on_wake};
+    sigset_t set;
+
+    sigaction(SIGUSR1, &wake, NULL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    self = pthread_self();
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) == 0 && pthread_create(&thread, NULL, take_signals, &self) != 0)
+        (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 struct run {
@@ -232,7 +266,7 @@ static int answer(struct run *r, bool gone, bool first_shown)
 static int look(const struct xray_args *args)
 {
     struct run r = {.args = args, .show_progress = isatty(STDERR_FILENO) && !args->live};
-    struct sigaction act = {.sa_handler = on_interrupt}, ignore = {.sa_handler = SIG_IGN};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
     bool gone = false, first_shown = false;
     char error[512] = "";
 
@@ -262,8 +296,7 @@ static int look(const struct xray_args *args)
         xray_look_close(r.look);
         return rc;
     }
-    sigaction(SIGINT, &act, NULL);
-    sigaction(SIGTERM, &act, NULL);
+    mind_signals();
     rc = walk(&r, &first_shown);
     if (rc == 0 && args->for_s > 0)
         gone = watch_it(&r) == -ESRCH || xray_look_last_time(r.look) == -ESRCH;
