@@ -433,8 +433,10 @@ T(configuration_tells_where_to_ask)
     struct requests_target t;
 
     assert_false(requests_find(&c, -1, &t));
-    strcpy(c.pool[0].listen, "9000");
     strcpy(c.pool[0].status_path, "/fpm-status");
+    strcpy(c.pool[0].listen, "php:9000"); // a name
+    assert_false(requests_find(&c, -1, &t));
+    strcpy(c.pool[0].listen, "9000");
     assert_true(requests_find(&c, -1, &t));
     assert_int_equal(t.source, REQUESTS_FPM);
     assert_string_equal(t.path, "/fpm-status");

@@ -268,6 +268,32 @@ T(deleted_files_are_a_part_of_their_mount)
     assert_int_equal(l.n, n - 1);
 }
 
+T(a_deleted_file_is_a_part_of_its_own_mount_only)
+{
+    set_up();
+    mounts.n = 2;
+    mounts.m[1] = mounts.m[0];
+    mounts.m[1].dev = 78;
+    mounts.m[1].used = 5 * MIB;
+    strcpy(mounts.m[1].path, "/dev/shm");
+    walked[1] = (struct scan_total){.known = true, .bytes = MIB, .inodes = 5};
+    mounts.m[0].used = walked[0].bytes = 55 * MIB;
+    struct segment *s = segments_get(&segments, SEGMENT_DELETED, 78, 5);
+    segments_hold(s, 101);
+    segments_name(s, "/dev/shm/x (deleted)");
+    s->bytes = 4 * MIB;
+    build();
+
+    int lines = 0;
+    for (int i = 0; i < l.n; i++)
+        if (strstr(l.entry[i].name, "/dev/shm/x")) {
+            assert_string_equal(l.entry[l.entry[i].parent].name, "/dev/shm");
+            lines++;
+        }
+    assert_int_equal(lines, 1);
+    assert_null(find(LEDGER_FILES, "in no directory"));
+}
+
 T(the_first_line_may_be_of_a_file_system_charged_elsewhere)
 {
     set_up();
@@ -546,4 +572,4 @@ CLAIMS(C(owners_that_cover_usage_leave_nothing_unexplained), C(what_no_owner_cov
        C(gvisor_tells_no_anonymous_memory_of_a_process), C(more_processes_than_lines_are_summed_up),
        C(a_difference_within_the_reserve_is_no_huge_page), C(with_swap_the_lists_say_nothing_of_huge_pages),
        C(shared_memory_that_a_process_maps_is_no_program_text), C(each_estimate_of_the_kernels_parts_leaves_the_next_its_room),
-       C(the_first_line_may_be_of_a_file_system_charged_elsewhere))
+       C(the_first_line_may_be_of_a_file_system_charged_elsewhere), C(a_deleted_file_is_a_part_of_its_own_mount_only))

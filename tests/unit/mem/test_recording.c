@@ -315,16 +315,17 @@ T(writing_into_too_little_room_writes_nothing)
     assert_string_equal(text, "5.00,123456,\n");
 }
 
+static struct recording_error procs_error;
+
 static struct recording_procs *procs_of(const char *text)
 {
     struct recording_procs *r;
-    struct recording_error error;
     FILE *f = tmpfile();
 
     assert_non_null(f);
     fputs(text, f);
     rewind(f);
-    int rc = recording_procs_open(fileno(f), &r, &error);
+    int rc = recording_procs_open(fileno(f), &r, &procs_error);
     return rc < 0 ? NULL : r; // f stays open for r
 }
 
@@ -367,6 +368,8 @@ T(processes_of_another_time_fill_nothing)
     assert_true(s.known[0] == 0 && s.known[1] == 0);
     recording_procs_close(r);
     assert_null(procs_of("t,name\n1,x\n"));
+    assert_int_equal(procs_error.line, 1);
+    assert_string_equal(procs_error.text, "no columns are called t and pid");
     assert_null(procs_of(""));
 }
 
