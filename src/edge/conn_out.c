@@ -449,6 +449,8 @@ static size_t sink_write(struct req *r, struct str a, struct str b, bool last)
             c->keep_alive = false;
         }
     }
+    if (!r->is_head)
+        r->bytes_out -= all - n; // the caller counts all of it
     bool had_head = c->head_pending;
     if (had_head) {
         iov[n_iov++] = (struct iovec){c->head.p, c->head.n};

@@ -83,6 +83,15 @@ def test_bytes_of_head_and_304(server):
     assert COMBINED.match(server.access_log.wait_for("headline"))[6] == "0"
 
 
+@pytest.mark.parametrize("case,code,n", [("more", "header('Content-Length: 10'); echo '1234567890 and more';", "10"),
+                                         ("none", "http_response_code(204); echo 'not for you';", "0")])
+def test_bytes_are_those_that_were_sent(server, module_site, case, code, n):
+    """What a script writes beyond its Content-Length, or into a 204, reaches nobody and is not counted."""
+    module_site.php(f"bytes-{case}.php", code)
+    server.fetch(f"/bytes-{case}.php")
+    assert COMBINED.match(server.access_log.wait_for(f"bytes-{case}"))[6] == n
+
+
 def test_client_that_left(server, module_site):
     """A request whose client left is logged (499 or its status)."""
     module_site.scripts("hold.php")
