@@ -33,6 +33,7 @@ struct requests {
     int64_t threads, before; // of FrankenPHP's threads: their counts now, those of threads that have been restarted
     char ask[ASK_MAX];
     size_t ask_n, sent, got;
+    bool with_origin; // a question says where it comes from
     struct answer answer;
 };
 
@@ -338,8 +339,10 @@ int requests_start(struct requests *r)
     if (r->target.source == REQUESTS_FPM) {
         n = (int)answer_ask_fpm(r->target.path, r->ask, sizeof r->ask);
     } else {
-        n = snprintf(r->ask, sizeof r->ask, "GET %s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\nAccept: text/plain\r\n\r\n",
-                     r->target.path, r->target.host);
+        bool o = r->with_origin;
+        n = snprintf(r->ask, sizeof r->ask,
+                     "GET %s HTTP/1.0\r\nHost: %s\r\n%s%s%sConnection: close\r\nAccept: text/plain\r\n\r\n", r->target.path,
+                     r->target.host, o ? "Origin: http://" : "", o ? r->target.host : "", o ? "\r\n" : "");
     }
     if (n <= 0 || (size_t)n >= sizeof r->ask)
         return -EINVAL;
@@ -374,15 +377,23 @@ static int read_snmp(struct requests *r, struct requests_answer *ret)
     return 0;
 }
 
-// FrankenPHP's admin answers, but has no such count: metrics are off, or it is older than its threads' counts.
-static void fall_back(struct requests *r)
+// Caddy's admin answers, but not so: it may want to hear where a question comes from (enforce_origin). And FrankenPHP's may have no
+// such count: metrics are off, or it is older than its threads' counts. Is there another way?
+static bool fall_back(struct requests *r, int rc)
 {
-    bool threads = r->target.source == REQUESTS_CADDY;
+    bool metrics = r->target.source == REQUESTS_CADDY;
 
-    if (!r->target.frankenphp || r->asked > 0 || (!threads && r->snmp < 0))
-        return;
-    r->target.source = threads ? REQUESTS_THREADS : REQUESTS_TCP;
+    if (r->asked > 0 || (!metrics && r->target.source != REQUESTS_THREADS))
+        return false;
+    if (rc == -EACCES && !r->with_origin) {
+        r->with_origin = true;
+        return true;
+    }
+    if (!r->target.frankenphp || (!metrics && r->snmp < 0) || (rc != -ENODATA && rc != -ENOENT && rc != -EACCES))
+        return false;
+    r->target.source = metrics ? REQUESTS_THREADS : REQUESTS_TCP;
     snprintf(r->target.path, sizeof r->target.path, "/frankenphp/threads");
+    return true;
 }
 
 // A thread that is restarted or given up takes its count with it: what came in between isn't known, so the sum goes on from
@@ -400,10 +411,8 @@ static int finish(struct requests *r, struct requests_answer *ret)
     struct requests_answer a;
     int rc = answer_end(&r->answer, &a);
 
-    if (rc == -ENODATA || rc == -ENOENT)
-        fall_back(r);
     if (rc < 0)
-        return rc;
+        return fall_back(r, rc) ? -EAGAIN : rc;
     if (a.source == REQUESTS_THREADS)
         a.total = sum_of_threads(r, a.total);
     // php-fpm counts a question when it comes, Apache when it has been answered.
@@ -462,17 +471,15 @@ int requests_step(struct requests *r, struct requests_answer *ret)
 int requests_ask(struct requests *r, int deadline_ms, struct requests_answer *ret)
 {
     int64_t end = (int64_t)clock_ms() + deadline_ms;
-    enum requests_source source = r->target.source;
     int rc = requests_start(r);
 
     while (rc == 0 && (rc = requests_step(r, ret)) != 0) {
-        if (rc != -EINPROGRESS && r->target.source == source)
-            return rc;
-        if (rc != -EINPROGRESS) { // there is another way to count
-            source = r->target.source;
+        if (rc == -EAGAIN) {
             rc = requests_start(r);
             continue;
         }
+        if (rc != -EINPROGRESS)
+            return rc;
         int64_t left = end - (int64_t)clock_ms();
         struct pollfd p = {.fd = r->fd, .events = requests_events(r)};
         if (left <= 0) {

@@ -63,7 +63,7 @@ enum requests_source requests_counted_by(const struct requests *r);
 int requests_start(struct requests *r);
 int requests_fd(const struct requests *r);       // for poll; -1: nothing to wait for
 short requests_events(const struct requests *r); // POLLIN or POLLOUT
-// -EINPROGRESS: not yet. 0: *ret is filled. Else -errno: -EPROTO garbage, -EMSGSIZE too much, -ECONNREFUSED, -ENOENT (no such
+// -EINPROGRESS: not yet. 0: *ret is filled. -EAGAIN: not so, but there is another way: start again. Else -errno: -EPROTO garbage, -EMSGSIZE too much, -ECONNREFUSED, -ENOENT (no such
 // page).
 int requests_step(struct requests *r, struct requests_answer *ret);
 // All of it at once, waiting up to deadline_ms. -ETIMEDOUT.

@@ -67,10 +67,11 @@ static void go_on(struct counting *c)
         return;
     }
     c->busy = false;
-    if (c->source != requests_counted_by(c->requests)) {
-        c->source = requests_counted_by(c->requests);
+    if (r == -EAGAIN) {
         c->asked_ms = 0;
-        log_notice("requests are counted by %s", requests_source_name(c->source));
+        if (c->source != requests_counted_by(c->requests))
+            log_notice("requests are counted by %s", requests_source_name(requests_counted_by(c->requests)));
+        c->source = requests_counted_by(c->requests);
         return;
     }
     if (r < 0) {

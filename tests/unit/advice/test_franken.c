@@ -325,7 +325,10 @@ T(auto_without_memory_limit_is_twice_num_threads_and_not_of_the_hosts_memory)
 #define THREADS(a, b)                                                                                                            \
     OK "{\n    \"ThreadDebugStates\": [\n" THREAD(0, a) ",\n" THREAD(1, b) "\n    ],\n    \"ReservedThreadCount\": 0\n}"
 
-// Answers /metrics and /frankenphp/threads, the second one after another.
+// Answers /metrics and /frankenphp/threads, the second one after another. With want_origin only who says where he comes from
+// (enforce_origin), without it only who doesn't (origins that aren't his).
+static bool want_origin;
+
 static void start_peer(const char *metrics, const char *const *threads, struct requests_target *t)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -344,7 +347,10 @@ static void start_peer(const char *metrics, const char *const *threads, struct r
             ssize_t got = read(c, ask, sizeof ask - 1);
             ask[got > 0 ? got : 0] = '\0';
             const char *text = strncmp(ask, "GET /frankenphp/threads ", 24) != 0 ? metrics : *threads;
-            threads += text != metrics && threads[1];
+            bool origin = strstr(ask, "\r\nOrigin: http://127.0.0.1:") != NULL;
+            if (want_origin != origin)
+                text = "HTTP/1.1 403 Forbidden\r\n\r\n{\"error\":\"client is not allowed to access from origin ''\"}\n";
+            threads += text == *threads && threads[1];
             (void)!write(c, text, strlen(text));
             close(c);
         }
@@ -402,6 +408,32 @@ T(threads_without_a_count_leave_connections)
     close(dir);
 }
 
+T(admin_that_wants_to_hear_the_origin_hears_it_then)
+{
+    struct requests_target t;
+
+    want_origin = true;
+    start_peer(OK "caddy_http_requests_total{handler=\"subroute\",server=\"srv0\"} 21\n", (const char *const[]){"", NULL}, &t);
+    want_origin = false;
+    assert_int_equal(requests_open(&t, -1, &requests), 0);
+    assert_int_equal(ask(), 21);
+    assert_int_equal(ask(), 21);
+    assert_int_equal(answer.source, REQUESTS_CADDY);
+}
+
+T(admin_that_refuses_leaves_connections)
+{
+    struct requests_target t;
+
+    fake_file("proc/7/net/snmp", "Tcp: PassiveOpens\nTcp: 12\n");
+    int dir = open(fake_path("proc/7"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    start_peer("HTTP/1.1 403 Forbidden\r\n\r\n", (const char *const[]){"HTTP/1.1 403 Forbidden\r\n\r\n", NULL}, &t);
+    assert_int_equal(requests_open(&t, dir, &requests), 0);
+    assert_int_equal(ask(), 12);
+    assert_int_equal(requests_counted_by(requests), REQUESTS_TCP);
+    close(dir);
+}
+
 T(source_that_has_answered_is_kept)
 {
     struct requests_target t;
@@ -426,4 +458,5 @@ CLAIMS(S(image_as_it_comes_has_no_metrics_and_is_counted_by_its_threads), S(metr
        S(threads_that_may_be_started_count_against_the_limit),
        S(auto_without_memory_limit_is_twice_num_threads_and_not_of_the_hosts_memory), S(metrics_without_requests_yet_are_none),
        S(where_metrics_are_off_threads_are_asked_and_a_restarted_one_doesnt_count_twice), S(threads_without_a_count_leave_connections),
-       S(source_that_has_answered_is_kept))
+       S(admin_that_wants_to_hear_the_origin_hears_it_then),
+       S(admin_that_refuses_leaves_connections), S(source_that_has_answered_is_kept))
