@@ -35,8 +35,9 @@ TEXT = re.compile(r"text/|json|xml|javascript|x-www-form|svg|multipart")
 
 
 class Mask:
-    def __init__(self, name, pattern):
+    def __init__(self, name, pattern, optional=False):
         self.name = name
+        self.optional = optional  # only some versions of the application say it
         self.rx = re.compile(pattern)
         assert self.rx.groups, f"mask {name} has no group to replace"
         self.used = 0
@@ -303,5 +304,5 @@ class Pair:
         return found[0]
 
     def check_masks(self):
-        unused = [m.name for m in self.masks if not m.used]
+        unused = [f"{m.name} {m.rx.pattern}" for m in self.masks if not m.used and not m.optional]
         assert not unused, f"these masks hide nothing, take them out: {unused}"

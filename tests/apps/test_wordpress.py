@@ -36,7 +36,7 @@ MASKS = [
     # Nonces are ten hexadecimal digits made from the session's token, which is random.
     Mask("nonce", r"""["'=]([0-9a-f]{10})["'&\\]"""),
     Mask("password", r'data-pw="([^"]{18,60})"'),
-    Mask("lot", r"//([0-2])\.gravatar\.com"), Mask("lot", r"\\/\\/([0-2])\.gravatar\.com"),
+    Mask("lot", r"//([0-2])\.gravatar\.com", optional=True), Mask("lot", r"\\/\\/([0-2])\.gravatar\.com", optional=True),
     Mask("time", r'"activePostLock":"(\d+):'), Mask("time", r'"initialServerTimestamp":(\d+)'),
     Mask("nonce", r"(?m)^x-wp-nonce: ([0-9a-f]{10})$"),
     Mask("lot", r"wp-embed-share-(?:tab|description)-(?:wordpress|html)-\d+-(\d+)"),
@@ -49,7 +49,7 @@ MASKS = [
     # The hour and the day, in the ways that one may choose from.
     Mask("now", r'class="date-time-text format-i18n">([^<]+)</span><code>'),
     Mask("now", r'Preview:</strong> <span class="example">([^<]+)<'),
-    Mask("now", r'<code id="permalink-(?:day|month)-name">[^<]*?/(20\d\d/[\d/]+)/sample-post/<'),
+    Mask("now", r'<code id="permalink-(?:day|month)-name">[^<]*?/(20\d\d/[\d/]+)/sample-post/<', optional=True),
     Mask("now", r'"months":\[\{"year":"(\d+)","month":"(\d+)","text":"([^"]+)"\}\]'),
     # Seconds until the next turn of a cron that nothing calls here, or since it was due.
     Mask("now", r"Automatic update ((?:scheduled in|overdue by) [^<]+)<"),
@@ -124,7 +124,7 @@ def test_what_the_dashboard_loads(pair):
     found = [html_path(m) for m in re.findall(r"(?:href|src)=['\"]([^'\"]+load-(?:styles|scripts)\.php[^'\"]*)", page.text)]
     assert len(found) >= 2
     for path in found:
-        assert len(pair.get(path).body) > 10000
+        assert len(pair.get(path).body) > 5000
 
 
 def html_path(url):
@@ -226,7 +226,7 @@ def test_the_customizer_and_the_site_editor_answer(pair):
 def test_log_out(pair):
     page = pair.get("/wp-admin/")
     assert "Log Out" in page.text
-    pair.get(lambda side: side.page.find(r'href="([^"]+action=logout[^"]+)"'), status=302)
+    pair.get(lambda side: side.page.find(r"""href=["']([^"']+action=logout[^"']+)["']"""), status=302)
     assert "You are now logged out" in pair.follow().text
     pair.get("/wp-admin/", status=302)
 
