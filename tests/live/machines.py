@@ -10,15 +10,15 @@ FILES = {"plimsoll-xray": tool.BINARY, "tests": pathlib.Path(__file__).resolve()
 
 
 def incident_v1():
-    return vars(incident.Incident(256 << 20, 80).run())
+    return vars(incident.Incident(256 << 20, 80).run(240))
 
 
 def incident_v2():
     """The same script inside a machine whose kernel has cgroup v2 only."""
     with uml.Machine("PLIMSOLL_XRAY=$RIG_FOLDER/plimsoll-xray /usr/bin/python3 $RIG_FOLDER/tests/rigs/incident.py "
-                     "--limit 160 --rate 40 --seconds 85 --out $RIG_FOLDER/seen.json", files=FILES) as machine:
-        machine.wait(r"^uml ready", 30)
-        machine.wait(r"^uml done", 110)
+                     "--limit 160 --rate 40 --seconds 240 --out $RIG_FOLDER/seen.json", files=FILES) as machine:
+        machine.wait(r"^uml ready", 120)
+        machine.wait(r"^uml done", 500)
         out = machine.folder / "seen.json"
         if not out.exists():
             raise AssertionError(machine.out.text()[-6000:])
@@ -29,7 +29,7 @@ def places_v2():
     """What test_places.py claims, on cgroup v2."""
     with uml.Machine("cd tests && PLIMSOLL_XRAY=$RIG_FOLDER/plimsoll-xray PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "
                      "-m pytest -q --color=no -p no:cacheprovider --tb=short -r fEs live/test_places.py", files=FILES) as machine:
-        machine.wait(r"^uml done", 100)
+        machine.wait(r"^uml done", 500)
         return machine.out.text()
 
 

@@ -86,7 +86,7 @@ def segments():
         b.write("/app/segments.php", (HERE / "segments.php").read_text())
         php = b.run([tool.PHP, "-n", "-d", "extension=shmop", "-d", "extension=ffi", "-d", "extension=apcu", "-d", "apc.enable_cli=1",
                      "-d", "apc.shm_size=16M", "-d", "memory_limit=-1", "/app/segments.php"], level="docker")
-        php.wait("^ready$", 20)
+        php.wait("^ready$", 60)
         b.call(["dd", "if=/dev/urandom", "of=/app/cache/ours", "bs=1M", "count=8"])
         b.call(["dd", "if=/dev/urandom", "of=/app/cache/of-another-group", "bs=1M", "count=20"], charged=False)
         b.call(["dd", "if=/dev/urandom", "of=/app/unsized/walked", "bs=1M", "count=6"])

@@ -53,7 +53,7 @@ def measured(folder, width, *options):
     (folder / f"frame{width}.html").write_text(FRAME.format(width=width))
     dom = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", *options,
                           f"--user-data-dir={folder}/profile{width}", "--virtual-time-budget=5000", "--dump-dom",
-                          f"file://{folder}/frame{width}.html"], capture_output=True, text=True, timeout=60).stdout
+                          f"file://{folder}/frame{width}.html"], capture_output=True, text=True, timeout=180).stdout
     found = re.search(r'<pre id="out">(\{.*?\})</pre>', dom, re.S)
     assert found, dom[-2000:]
     return json.loads(html.unescape(found.group(1)))

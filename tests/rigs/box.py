@@ -78,8 +78,8 @@ class Box:
         self.out = Lines(self.keeper.stdout, f"box {name}")
         self.children = []
         try:
-            self.out.wait("^box ready$", 20)
-            self.init = until(self._init, 5, "PID 1 of the box")
+            self.out.wait("^box ready$", 60)
+            self.init = until(self._init, 60, "PID 1 of the box")
         except BaseException:
             self.close()
             raise
@@ -166,7 +166,7 @@ class Box:
             self.keeper.stdin.close()
         for child in getattr(self, "children", []):
             child.process.kill()  # the nsenter; what it entered for died with PID 1
-            child.process.wait(30)
-        self.keeper.wait(60)
+            child.process.wait(60)
+        self.keeper.wait(120)
         if self.group.path.exists():
             raise AssertionError(f"{self.group.path} could not be removed:\n{self.out.text()}")

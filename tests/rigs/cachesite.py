@@ -40,9 +40,9 @@ class Site:
             opcache = OPCACHE and "/app/lib/opcache.so"
         self.fpm = box.run([fpm, "-n", "-F", "-y", "/app/fpm.conf", *(["-d", f"zend_extension={opcache}"] if opcache else []),
                             "-d", "opcache.memory_consumption=32", *options], level="docker", env=env, name="php-fpm")
-        self.fpm.wait("ready to handle connections", 20)
+        self.fpm.wait("ready to handle connections", 60)
         self.caddy = box.run([caddy, "run", "--config", "/app/Caddyfile", "--adapter", "caddyfile"], level="docker", env=env, name="caddy")
-        self.caddy.wait("serving initial configuration", 20)
+        self.caddy.wait("serving initial configuration", 60)
 
     def load(self, rate, duration, path="/page/{n}", timeout=10, max_in_flight=64):
         """The client, outside the group."""

@@ -48,7 +48,7 @@ class Incident:
             b.write(XRAY, tool.BINARY.read_bytes(), 0o755)
             site = cachesite.Site(b)
             watch = b.run([XRAY, "watch", "--self", "--record", "/tmp/watch.csv", *tool.WATCH], level="docker", name="watch", echo=lambda l: self.say("watch: " + l))
-            watch.wait(tool.WATCHING, 20)
+            watch.wait(tool.WATCHING, 60)
             rec = recorder.Recorder(b.group)
             load = site.load(self.rate, seconds + 10)
             self.say(f"{self.rate} requests a second for new pages into {self.limit // MIB} MiB")
@@ -73,22 +73,22 @@ class Incident:
             return rec.rows[-1]["t"]
 
         watch.wait(tool.ALARM % "growing", left())
-        watch.wait("plimsoll.alarm/1", 10)
+        watch.wait("plimsoll.alarm/1", 60)
         self.alarm_at, self.requests["alarm"] = now(), self._client(load)
         # In the container, as `docker exec` would.
-        self.before_text = b.call([XRAY, "xray", "--color", "never"], level="docker", seconds=40).stdout
-        self.before = tool.parse(b.call([XRAY, "xray", "--json"], level="docker", seconds=40).stdout)
+        self.before_text = b.call([XRAY, "xray", "--color", "never"], level="docker", seconds=120).stdout
+        self.before = tool.parse(b.call([XRAY, "xray", "--json"], level="docker", seconds=120).stdout)
         self.looked_at = now()
         self.say(self.before_text)
         self.stall_at = rec.wait(recorder.stalls, left(), "the refault storm")["t"]
         self.say(f"at {self.stall_at:.0f} s nothing answers any more: {self._client(load)}")
-        watch.wait(tool.ALARM % "saturated", min(left(), 30))
+        watch.wait(tool.ALARM % "saturated", min(left(), 60))
         self.saturated_at = now()
         # From beside the container, as `kubectl debug` would: what is started inside would hang like all else.
-        self.within = tool.parse(b.call([XRAY, "xray", "--json", "--pid", "1"], charged=False, seconds=60).stdout)
-        self.within_text = b.call([XRAY, "xray", "--color", "never", "--pid", "1"], charged=False, seconds=60).stdout
+        self.within = tool.parse(b.call([XRAY, "xray", "--json", "--pid", "1"], charged=False, seconds=120).stdout)
+        self.within_text = b.call([XRAY, "xray", "--color", "never", "--pid", "1"], charged=False, seconds=120).stdout
         self.say(self.within_text)
-        rec.wait(lambda rows: rows[-1]["t"] >= self.saturated_at + stay, 30)
+        rec.wait(lambda rows: rows[-1]["t"] >= self.saturated_at + stay, 60)
 
 
 def main():

@@ -86,7 +86,7 @@ class Running:
     def wait(self, pattern, seconds, **kwargs):
         return self.out.wait(pattern, seconds, **kwargs)
 
-    def end(self, seconds=10):
+    def end(self, seconds=60):
         """SIGTERM, then SIGKILL; its exit code."""
         if self.process.poll() is None:
             self.process.terminate()
@@ -94,7 +94,7 @@ class Running:
                 self.process.wait(seconds)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 def until(condition, seconds, what, every=0.05):

@@ -60,7 +60,7 @@ class Machine:
 
     def close(self):
         self.keeper.stdin.close()
-        self.keeper.wait(30)
+        self.keeper.wait(120)
 
     def __enter__(self):
         return self

@@ -41,7 +41,7 @@ def fpm(tmp_path):
         shell = f"mount --bind {tmp_path}/conf.d {CONF_D} && exec {FPM} -F -y {conf}"
         server = Running(made[0].entering(["unshare", "-m", "sh", "-c", shell]), name="php-fpm")
         made.append(server)
-        server.wait("ready to handle connections", 20)
+        server.wait("ready to handle connections", 60)
         return made[0].pids()[0]
 
     yield start

@@ -26,7 +26,7 @@ def shared_memory(folder, *options):
     g = group.Group("tune-bare", 512 * MIB)
     server = Running(g.entering([FPM, "-n", "-F", "-y", str(conf), *options]), name="php-fpm")
     try:
-        server.wait("ready to handle connections", 20)
+        server.wait("ready to handle connections", 60)
         budget = tune("--pid", g.pids()[0])["servers"][0]["budget"]
         return next(line for line in budget if line["name"] == "shared memory")
     finally:

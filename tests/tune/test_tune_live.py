@@ -32,7 +32,7 @@ def fpm(tmp_path_factory):
     g = group.Group("tune", 512 * MIB)
     server = Running(g.entering([FPM, "-F", "-y", str(conf)]), name="php-fpm")
     try:
-        server.wait("ready to handle connections", 20)
+        server.wait("ready to handle connections", 60)
         yield g.pids()[0]
     finally:
         server.end()

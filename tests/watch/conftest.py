@@ -42,7 +42,7 @@ class Watch:
 
     def kill(self):
         self.running.process.kill()
-        return self.running.process.wait(30)
+        return self.running.process.wait(60)
 
 
 @pytest.fixture

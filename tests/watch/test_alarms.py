@@ -73,8 +73,8 @@ def test_an_alarm_is_raised_and_cleared_in_log_command_and_webhook(box, watch, h
               f"cat >> {tmp_path}/https")
     w.wait(r"watching cgroup v1 /sys/fs/cgroup/memory/app, limit 256 MiB")
     text = leak_and_recover(b, w)
-    until(lambda: len(h.bodies) >= 2, 20, lambda: h.bodies)
-    until(lambda: (tmp_path / "https").exists() and (tmp_path / "https").read_text().count("\n") >= 2, 20, "two lines of --webhook-command")
+    until(lambda: len(h.bodies) >= 2, 60, lambda: h.bodies)
+    until(lambda: (tmp_path / "https").exists() and (tmp_path / "https").read_text().count("\n") >= 2, 60, "two lines of --webhook-command")
     assert w.end() == 0
     for bodies in ([body for _, _, body in h.bodies], read_json(tmp_path / "in"), read_json(tmp_path / "https")):
         assert [body["event"] for body in bodies] == ["raised", "cleared"]
@@ -150,7 +150,7 @@ def test_a_command_that_fails_is_tried_again_for_https_but_not_for_exec(box, wat
     b.set(GROWS)
     w.wait("--exec failed: the command ended with code 3; the notice is given up")
     w.wait("--webhook-command failed: the command ended with code 1; next try", count=2)
-    until(lambda: (tmp_path / "tries").read_text().count("x") == 3, 20, "three tries")
+    until(lambda: (tmp_path / "tries").read_text().count("x") == 3, 60, "three tries")
     assert (tmp_path / "exec").read_text() == "once\n"
 
 
@@ -173,7 +173,7 @@ def test_children_are_reaped(box, watch, tmp_path):
     b.set(GROWS)
     until(lambda: (tmp_path / "ran").exists(), 60, w.log)
     children = f"/proc/{w.pid}/task/{w.pid}/children"
-    until(lambda: not open(children).read().strip(), 20, "no child left")
+    until(lambda: not open(children).read().strip(), 60, "no child left")
 
 
 def test_an_alarm_that_the_log_did_not_take_is_said_when_it_does(box, watch, tmp_path):
@@ -192,14 +192,14 @@ def test_an_alarm_that_the_log_did_not_take_is_said_when_it_does(box, watch, tmp
         return seen.decode(errors="replace")
 
     watch(b, "--log", fifo, "--exec", f"cat >> {told}")
-    until(lambda: "watching" in log(), 30, "the start in the log")
+    until(lambda: "watching" in log(), 60, "the start in the log")
     with pytest.raises(BlockingIOError):
         while True:
             os.write(writer, b"x" * 4096)
     b.set(GROWS)
     until(told.exists, 60, "the alarm at the command")
     assert "alarm" not in seen.decode()
-    until(lambda: "alarm: growing" in log(), 30, "the alarm in the log that has room again")
+    until(lambda: "alarm: growing" in log(), 60, "the alarm in the log that has room again")
     assert "lines before this one are lost" in log()
     os.close(reader)
     os.close(writer)

@@ -28,7 +28,7 @@ def test_it_ends_when_told(box, watch, number):
     w = watch(box())
     w.wait("memory")  # the last line of the start
     w.signal(number)
-    assert w.running.process.wait(20) == 0
+    assert w.running.process.wait(60) == 0
     assert "told to end" in w.log()
 
 
@@ -38,7 +38,7 @@ def test_it_says_that_what_it_watched_is_gone_and_ends(box, watch):
     w.wait("watching")
     b.die()
     w.wait("is gone: its cgroup was removed or its last process ended")
-    assert w.running.process.wait(20) == 0
+    assert w.running.process.wait(60) == 0
 
 
 def test_an_alarm_ends_with_what_it_was_about(box, watch, tmp_path):
@@ -49,7 +49,7 @@ def test_an_alarm_ends_with_what_it_was_about(box, watch, tmp_path):
     w.wait("alarm: growing")
     b.die()
     w.wait("all clear: growing is over after .*: what was watched is gone")
-    assert w.running.process.wait(20) == 0
+    assert w.running.process.wait(60) == 0
     assert [json.loads(line)["event"] for line in (tmp_path / "out").read_text().splitlines()] == ["raised", "cleared"]
 
 
@@ -58,7 +58,7 @@ def test_what_is_gone_at_the_first_look_is_said(box, watch):
     b.die()
     w = watch(b, "--pid", b.pid)
     w.wait("is gone")
-    assert w.running.process.wait(20) == 0
+    assert w.running.process.wait(60) == 0
 
 
 def test_it_waits_for_a_process_and_for_its_successor(box, watch):
@@ -95,7 +95,7 @@ def test_it_waits_for_a_process_in_a_cgroup_that_stays(box, watch):
     w.wait("is gone")
     w.wait("waiting for the next")
     slept = sleeps(w.pid)
-    until(lambda: sleeps(w.pid) > slept + 20, 30, "20 more looks, a wake-up each")
+    until(lambda: sleeps(w.pid) > slept + 20, 60, "20 more looks, a wake-up each")
     assert w.log().count("waiting") == 1 and w.log().count("is gone") == 1
     (b.group / "cgroup.procs").write_text(f"{b.pid}\n")
     w.wait("watching", count=2)
@@ -104,7 +104,7 @@ def test_it_waits_for_a_process_in_a_cgroup_that_stays(box, watch):
 def test_it_ends_in_order_while_it_waits_and_keeps_how_the_life_ended(box, watch, tmp_path):
     b = box()
     w = watch(b, "--cgroup", "/sys/fs/cgroup/memory/app", "--state", tmp_path / "state")
-    until(lambda: (tmp_path / "state/last.json").exists(), 20, w.log)
+    until(lambda: (tmp_path / "state/last.json").exists(), 60, w.log)
     b.die()
     w.wait("waiting for the next")
     assert w.end() == 0

@@ -45,7 +45,7 @@ def serving(box, watch):
 
     def scrape(accept="text/plain", path="/metrics", **kwargs):
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept": accept}, **kwargs)
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.headers, answer.read().decode()
 
     scrape.port, scrape.box, scrape.watch = port, b, w
@@ -76,10 +76,10 @@ def test_a_visitor_who_cant_be_let_in_waits_without_keeping_watch_busy(serving):
     assert listening() & 1  # EPOLLIN
     hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, hard))
-    with socket.create_connection(("127.0.0.1", serving.port), 20) as s:
-        until(lambda: not listening() & 1, 20, "the socket put aside")
+    with socket.create_connection(("127.0.0.1", serving.port), 60) as s:
+        until(lambda: not listening() & 1, 60, "the socket put aside")
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (1024, hard))
-        s.settimeout(20)
+        s.settimeout(60)
         s.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         assert s.recv(100).startswith(b"HTTP/1.1 200")
 
@@ -213,7 +213,7 @@ def test_visitors_that_say_nothing_hold_up_nobody(serving):
 def test_garbage_is_no_harm(serving):
     for garbage in (b"\x00" * 5000, b"GET /metrics", b"\n\n", b"GET " + b"a" * 4000 + b"\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", serving.port)) as s:
-            s.settimeout(20)
+            s.settimeout(60)
             try:
                 s.sendall(garbage)
                 s.shutdown(socket.SHUT_WR)
