@@ -136,15 +136,16 @@ static void add_anonymous(struct proc_maps *m, uint64_t start, uint64_t end, con
         add(m, start, end, SPAN_JIT);
         return;
     }
-    if (m->go && !m->go_names && start % GO_UNIT == 0 && end % GO_UNIT == 0 && start - m->anchor_end >= GO_APART) {
-        add(m, start, end, SPAN_GO);
-        return;
-    }
     if (m->guard_end == start && perms[1] == 'w') {
         uint64_t top = end - start > PROC_MAPS_STACK ? start + PROC_MAPS_STACK : end;
         add(m, start, top, SPAN_STACK);
         if (top < end)
             add(m, top, end, SPAN_ANON);
+        return;
+    }
+    // A stack may be aligned like that; what Go has in reserve is larger than a guard.
+    if (m->go && !m->go_names && start % GO_UNIT == 0 && end % GO_UNIT == 0 && start - m->anchor_end >= GO_APART) {
+        add(m, start, end, SPAN_GO);
         return;
     }
     add(m, start, end, SPAN_ANON);

@@ -115,6 +115,54 @@ T(arenas_of_go_are_told_by_lying_apart)
     assert_int_equal(class_at(0x270e000), SPAN_HEAP);
 }
 
+// Of FrankenPHP 1.12.7, built by Go 1.26, with PHP 8.4 (ZTS) and four threads, idle: shortened, nothing changed.
+static const char *const frankenphp[] = {
+    "00400000-00404000 r--p 00000000 fe:00 2566655                            /app/bin/frankenphp",
+    "00404000-01908000 r-xp 00004000 fe:00 2566655                            /app/bin/frankenphp",
+    "032e1000-033ff000 rw-p 02ee0000 fe:00 2566655                            /app/bin/frankenphp",
+    "033ff000-0545a000 rw-p 00000000 00:00 0 ",
+    "1b835000-1b856000 rw-p 00000000 00:00 0                                  [heap]",
+    "40141000-42141000 rw-s 00000000 00:01 603052                             /dev/zero (deleted)",
+    "3ddfd0000000-3ddfd1400000 ---p 00000000 00:00 0 ",
+    "3ddfd1400000-3ddfd2000000 rw-p 00000000 00:00 0 ",
+    "3ddfd2000000-3ddfd4000000 ---p 00000000 00:00 0 ",
+    "7f2a70000000-7f2a7007a000 rw-p 00000000 00:00 0 ",
+    "7f2a7007a000-7f2a74000000 ---p 00000000 00:00 0 ",
+    "7f2a85600000-7f2a85e00000 rw-p 00000000 00:00 0 ",
+    "7f2a85ffc000-7f2a85ffd000 ---p 00000000 00:00 0 ",
+    "7f2a85ffd000-7f2a867fd000 rw-p 00000000 00:00 0 ",
+    "7f2a867fd000-7f2a867fe000 ---p 00000000 00:00 0 ",
+    "7f2a867fe000-7f2a86ffe000 rw-p 00000000 00:00 0 ",
+    "7f2aa43ff000-7f2aa4400000 ---p 00000000 00:00 0 ",
+    "7f2aa4400000-7f2aa4c00000 rw-p 00000000 00:00 0 ",
+    "7f2aa4c00000-7f2aa4e00000 rw-p 00000000 00:00 0 ",
+    "7f2aac0f7000-7f2aac10e000 r-xp 00003000 fe:00 2566671                    /app/lib/libgcc_s.so.1",
+    "7ffdf937a000-7ffdf939b000 rw-p 00000000 00:00 0                          [stack]",
+    NULL,
+};
+
+T(heaps_and_stacks_of_a_real_frankenphp_are_told_apart)
+{
+    int64_t go = 0, stacks = 0;
+
+    proc_maps_begin(maps, true);
+    lines(frankenphp);
+    assert_int_equal(class_at(UINT64_C(0x3ddfd1400000)), SPAN_GO); // where its heap begins is random since Go 1.26
+    assert_int_equal(class_at(UINT64_C(0x7f2a85600000)), SPAN_ANON); // four chunks of PHP's
+    assert_int_equal(class_at(UINT64_C(0x7f2aa4400000)), SPAN_STACK); // aligned like an arena
+    assert_int_equal(class_at(UINT64_C(0x7f2aa4c00000)), SPAN_ANON); // php-main's chunk, on top of that stack
+    assert_int_equal(class_at(UINT64_C(0x7f2a70000000)), SPAN_ANON); // malloc's
+    assert_int_equal(class_at(0x1b835000), SPAN_HEAP);
+    for (int32_t i = 0; i < maps->n; i++) {
+        int64_t bytes = (int64_t)(maps->span[i].end - maps->span[i].start);
+        go += maps->span[i].class == SPAN_GO ? bytes : 0;
+        stacks += maps->span[i].class == SPAN_STACK ? bytes : 0;
+    }
+    assert_int_equal(go, 12 << 20);
+    assert_int_equal(stacks, 3 * (8 << 20) + 0x21000);
+    assert_true(maps->frankenphp);
+}
+
 T(process_without_go_has_no_arenas)
 {
     proc_maps_begin(maps, false);
@@ -245,7 +293,8 @@ T(maps_that_cant_be_read_are_an_error)
 #define M(claim) cmocka_unit_test_setup_teardown(claim, set_up, tear_down)
 
 CLAIMS(M(ordinary_mappings_are_told_by_name_and_rights), M(stack_of_a_thread_is_told_by_its_guard),
-       M(arenas_of_go_are_told_by_lying_apart), M(process_without_go_has_no_arenas),
+       M(arenas_of_go_are_told_by_lying_apart), M(heaps_and_stacks_of_a_real_frankenphp_are_told_apart),
+       M(process_without_go_has_no_arenas),
        M(names_of_mappings_decide_where_the_kernel_keeps_them), M(libraries_of_php_are_noticed),
        M(lines_that_are_no_mappings_are_passed_over), M(spans_ascend_whatever_the_text_says),
        M(more_mappings_than_fit_are_counted), M(pages_of_this_very_process_are_counted), M(maps_that_cant_be_read_are_an_error))
