@@ -75,7 +75,7 @@ void segments_refresh(struct segments *g, int proc, int max)
             continue;
         max--;
         // The inode tells that it is still the same object: descriptors are used again, pids as well.
-        if (fstatat(proc, name, &st, 0) == 0 && st.st_ino == s->ino)
+        if (kfile_stat(proc, name, &st) == 0 && st.st_ino == s->ino)
             s->bytes = (int64_t)st.st_blocks * 512;
     }
 }

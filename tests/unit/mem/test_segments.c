@@ -399,6 +399,33 @@ T(memfds_and_deleted_files_are_found_by_their_descriptors)
     close(self);
 }
 
+T(only_what_is_known_exactly_and_has_an_owner_is_sized_again)
+{
+    struct stat st;
+    int proc = open("/proc", O_PATH | O_DIRECTORY), mem = memfd_create("x", MFD_CLOEXEC);
+    assert_int_equal(write(mem, "x", 1), 1);
+    assert_int_equal(fstat(mem, &st), 0);
+    struct segment held = {.kind = SEGMENT_MEMFD, .owner = getpid(), .ino = st.st_ino, .bytes = 7, .fd = mem};
+    segments_init(&g);
+    g.n = 4;
+    g.s[0] = g.s[1] = g.s[2] = g.s[3] = held;
+    g.s[0].owner = 0;
+    g.s[1].bytes = -1;
+    g.s[2].estimate = true;
+    segments_refresh(&g, proc, 9);
+
+    assert_int_equal(g.s[0].bytes, 7);
+    assert_int_equal(g.s[1].bytes, -1);
+    assert_int_equal(g.s[2].bytes, 7);
+    assert_int_equal(g.s[3].bytes, (int64_t)st.st_blocks * 512);
+    g.s[3].bytes = 7;
+    g.s[3].ino++; // another object has its descriptor
+    segments_refresh(&g, proc, 9);
+    assert_int_equal(g.s[3].bytes, 7);
+    close(mem);
+    close(proc);
+}
+
 T(a_deleted_file_on_a_disk_is_no_memory)
 {
     char path[] = "/var/tmp/plimsoll-test-XXXXXX";
@@ -425,4 +452,5 @@ CLAIMS(C(a_line_of_maps_is_taken_apart), C(garbage_is_no_mapping), C(what_a_mapp
        C(sysv_segments_are_ours_by_their_maker), C(sysv_segments_beyond_the_table_are_summed_up),
        C(files_that_lack_are_errors_and_change_nothing),
        C(what_may_not_be_read_is_told_from_what_is_gone), C(shared_memory_of_a_process_is_sized_by_what_it_touched),
-       C(memfds_and_deleted_files_are_found_by_their_descriptors), C(a_deleted_file_on_a_disk_is_no_memory))
+       C(memfds_and_deleted_files_are_found_by_their_descriptors), C(a_deleted_file_on_a_disk_is_no_memory),
+       C(only_what_is_known_exactly_and_has_an_owner_is_sized_again))
