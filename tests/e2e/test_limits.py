@@ -147,6 +147,7 @@ def test_a_read_only_container(site):
     site.scripts("count.php")
     read_fd, write_fd = os.pipe()
     env = {k: v for k, v in os.environ.items() if not k.startswith("PLIMSOLL") and k != "PORT"}
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=0")
     p = subprocess.Popen(["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", BINARY, "serve", site.app, "-l", "127.0.0.1:0",
                           "--ready-fd", str(write_fd), "-a", "off", "-d", "opcache.lockfile_path=/dev/shm",
                           "-d", "sys_temp_dir=/dev/shm"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
