@@ -187,7 +187,7 @@ void conf_read_caddyfile(const struct conf_view *v, struct php_values *p, struct
 {
     static const char *const usual[] = {"/etc/frankenphp/Caddyfile", "/etc/caddy/Caddyfile"};
     struct str named = conf_arg(v, "-c", "--config"), admin = conf_env(v, "CADDY_ADMIN");
-    char cwd[400], path[512] = "";
+    char cwd[400], path[512];
     ssize_t n = readlinkat(v->dir, "cwd", cwd, sizeof cwd - 1);
 
     cwd[n > 0 ? n : 0] = '\0';
@@ -197,13 +197,9 @@ void conf_read_caddyfile(const struct conf_view *v, struct php_values *p, struct
     }
     if (!c->admin[0])
         conf_copy(c->admin, sizeof c->admin, admin.n ? admin : STR("localhost:2019"));
-    if (named.n && named.n < 400) {
-        if (named.p[0] == '/')
-            snprintf(path, sizeof path, "%.*s", STR_ARG(named));
-        else if (n > 0)
-            snprintf(path, sizeof path, "%.*s/%.*s", (int)(n < 100 ? n : 100), cwd, STR_ARG(named));
+    if (named.n) {
         // Its settings are in a file that we can't read (or in JSON): what php.ini says may not hold.
-        if (!path[0] || str_ends(named, STR(".json")) || !read_file(v, path, p, c))
+        if (!conf_told_path(v, named, path, sizeof path) || str_ends(named, STR(".json")) || !read_file(v, path, p, c))
             p->unreadable = true;
         return;
     }

@@ -290,3 +290,19 @@ struct str conf_arg(const struct conf_view *v, const char *brief, const char *fu
     }
     return none;
 }
+
+bool conf_told_path(const struct conf_view *v, struct str told, char *path, size_t size)
+{
+    char cwd[400];
+    ssize_t n = 0;
+
+    if (!told.n)
+        return false;
+    if (told.p[0] != '/') {
+        n = readlinkat(v->dir, "cwd", cwd, sizeof cwd);
+        if (n <= 0 || n == sizeof cwd || cwd[0] != '/')
+            return false;
+    }
+    int length = snprintf(path, size, "%.*s%s%.*s", (int)n, cwd, n > 1 ? "/" : "", STR_ARG(told));
+    return length > 0 && (size_t)length < size;
+}

@@ -154,11 +154,7 @@ static bool fpm_conf_path(const struct conf_view *v, char *path, size_t size)
 
     if (str_starts(title, STR("php-fpm: master")) && open != SIZE_MAX && end != SIZE_MAX && end > open)
         named = (struct str){title.p + open + 1, end - open - 1};
-    if (!named.n || named.p[0] != '/' || named.n >= size)
-        return false;
-    memcpy(path, named.p, named.n);
-    path[named.n] = '\0';
-    return true;
+    return conf_told_path(v, named, path, size);
 }
 
 struct pattern_hit {
@@ -295,13 +291,16 @@ static void read_plimsoll(const struct conf_view *v, struct server_conf *c)
     struct str named = conf_arg(v, "-c", "--config");
     char path[256] = "/etc/plimsoll/plimsoll.conf", debian[64];
 
-    if (named.n && named.n < sizeof path)
-        snprintf(path, sizeof path, "%.*s", STR_ARG(named));
+    if (named.n && !conf_told_path(v, named, path, sizeof path))
+        path[0] = '\0';
     debian_folder(v, "fpm", debian, sizeof debian);
     if (!debian[0])
         debian_folder(v, "embed", debian, sizeof debian);
     php_values_read(v, (const char *const[]){debian[0] ? debian : "/usr/local/etc/php", "/usr/local/etc/php", NULL}, &p, c);
-    conf_read_fpm(v, path, true, &p, c);
+    if (path[0])
+        conf_read_fpm(v, path, true, &p, c);
+    else
+        p.unreadable = true;
     php_values_finish(&p, c);
 }
 

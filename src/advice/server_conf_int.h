@@ -46,6 +46,8 @@ struct str conf_env(const struct conf_view *v, const char *name);
 struct str conf_expand(const struct conf_view *v, struct str value);
 // The value of an argument: "-c X", "-cX", "--config X", "--config=X"; either name may be NULL.
 struct str conf_arg(const struct conf_view *v, const char *brief, const char *full);
+// A file that the process was told by name: a relative one lies below the directory it works in. False: it can't be told which.
+bool conf_told_path(const struct conf_view *v, struct str told, char *path, size_t size);
 
 // What php.ini and its friends say.
 struct php_values {

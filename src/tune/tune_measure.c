@@ -321,7 +321,8 @@ static void use_view(const struct eye_view *v, const struct server_conf *c, stru
     if (c->memory_limit.known)
         know(&in->memory_limit, c->memory_limit.value, c->memory_limit.from);
     for (int32_t i = 0; i < v->nprocs && !in->memory_limit.known; i++)
-        know(&in->memory_limit, v->procs[i].memory_limit, "the running process");
+        know(&in->memory_limit, v->procs[i].memory_limit,
+             v->procs[i].role == ROLE_FPM_MASTER ? "php-fpm's master; a pool may say otherwise" : "the running process");
     use_shared(v, c, in);
     measure(&in->hot_file, mem_get(s, MEM_sum_pss_file, -1), "the running processes: file pages they map");
     measure(&in->tmpfs, ours ? tmpfs : shmem, "the running container: what there is now");

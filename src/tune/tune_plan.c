@@ -246,8 +246,9 @@ static void plan_php(const struct tune_input *in, struct tune_plan *p)
         set(p, php_ini, "apc.shm_size", mebibytes(v, in->apcu_counted, "M"),
             "what it is counted with: %s of its %s are touched, so nobody seems to use it", human_bytes(in->apcu_touched, touched),
             size);
-        NOTE(p, "left at %s, APCu may grow to that as soon as something is stored in it: then %u fit instead of %u", size,
-             full.workers, p->budget.workers);
+        if (full.workers < p->budget.workers)
+            NOTE(p, "left at %s, APCu may grow to that as soon as something is stored in it: then %u fit instead of %u", size,
+                 full.workers, p->budget.workers);
     }
     if (in->shared.assumed || in->shared.measured)
         set(p, php_ini, "opcache.memory_consumption", mebibytes(v, in->shared.value, ""), "%s", in->shared.from);

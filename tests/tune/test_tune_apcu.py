@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import sys
+import time
 
 import pytest
 
@@ -52,7 +53,14 @@ def fpm(tmp_path):
 
 
 def planned(pid, *args):
-    return tune("--pid", pid, *args)["servers"][0]
+    """Once the workers have taken the pool's memory_limit: just forked they still have the master's."""
+    end = time.monotonic() + 60
+    while True:
+        server = tune("--pid", pid, *args)["servers"][0]
+        if settings(server)["memory_limit"] == "32M":
+            return server
+        assert time.monotonic() < end, server
+        time.sleep(0.05)
 
 
 def shared(server):

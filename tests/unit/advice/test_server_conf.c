@@ -75,6 +75,30 @@ static void fpm_of_debian(void)
                                              "12\npm.max_requests=500\npm.status_path = /status\n");
 }
 
+T(a_relative_path_is_of_the_directory_the_server_works_in)
+{
+    rmdir(fake_path("proc/7/cwd"));
+    fake_link("/srv/shop", "proc/7/cwd");
+    WORDS("cmdline", "php-fpm: master process (conf/fpm.conf)");
+    file("/srv/shop/conf/fpm.conf", "[www]\npm.max_children = 3\nphp_admin_value[memory_limit] = 32M\n");
+    look();
+    is(&conf.memory_limit, 32 * MIB, "/srv/shop/conf/fpm.conf:3");
+    is(&conf.max_children, 3, "/srv/shop/conf/fpm.conf:2");
+
+    process.role = ROLE_PLIMSOLL_MASTER;
+    strcpy(process.comm, "plimsoll");
+    WORDS("cmdline", "plimsoll\0serve\0-c\0plimsoll.conf");
+    file("/srv/shop/plimsoll.conf", "[global]\nadmin = 127.0.0.1:9180\n[pool www]\npm.max_children = 5\n");
+    look();
+    is(&conf.max_children, 5, "/srv/shop/plimsoll.conf:4");
+    assert_string_equal(conf.admin, "127.0.0.1:9180");
+
+    unlink(fake_path("proc/7/cwd"));
+    look();
+    assert_false(conf.max_children.known);
+    assert_false(conf.memory_limit.known);
+}
+
 T(php_fpm_of_debian_is_read_with_its_ini_and_pools)
 {
     fpm_of_debian();
@@ -417,7 +441,8 @@ T(sizes_are_read_as_php_and_go_read_them)
 
 #define S(claim) cmocka_unit_test_setup_teardown(claim, set_up, tear_down)
 
-CLAIMS(S(php_fpm_of_debian_is_read_with_its_ini_and_pools), S(cli_s_ini_is_never_asked),
+CLAIMS(S(a_relative_path_is_of_the_directory_the_server_works_in), S(php_fpm_of_debian_is_read_with_its_ini_and_pools),
+       S(cli_s_ini_is_never_asked),
        S(pools_own_limit_wins_and_the_largest_of_several_counts), S(official_image_keeps_php_ini_below_php),
        S(running_processes_are_believed_over_files), S(variables_of_the_environment_are_followed_where_they_can_be_read),
        S(files_that_cant_be_read_leave_the_limit_unknown), S(links_lead_nowhere_outside_of_the_root),
