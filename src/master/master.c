@@ -24,7 +24,6 @@
 // After the drain deadline the edge itself ends what runs; this much later the rest is killed.
 #define STOP_GRACE_MS 500
 #define REAP_LIMIT_MS 2000
-#define NO_DEADLINE_MS UINT32_MAX
 #define LOG_PATIENCE_MS 200
 
 struct master master;

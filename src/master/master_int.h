@@ -109,7 +109,7 @@ struct service {
     struct logs logs;
     struct edge_proc edge;
     struct pool *pools;
-    struct timer limit; // to ready; when closing, to SIGKILL
+    struct timer limit; // to ready; when draining with a deadline, to closing; when closing, to SIGKILL
     struct timer gone;
 };
 
@@ -152,6 +152,7 @@ void service_free(struct service *svc); // nothing was started, or all is gone
 void service_start(struct service *svc);
 void service_check(struct service *svc); // something became ready
 void service_fail(struct service *svc, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#define NO_DEADLINE_MS UINT32_MAX // 49 days
 void service_drain(struct service *svc, unsigned deadline_ms, bool keep_idle);
 void service_close(struct service *svc, unsigned leftover_ms); // its edge is gone or not wanted: all else ends
 void service_kill(struct service *svc);

@@ -9,9 +9,8 @@
 #include "master/notify.h"
 #include "master/service_build.h"
 
-// The replaced edge lets its clients finish, however long that takes (49 days): a reload costs no request ...
-#define NO_DEADLINE_MS UINT32_MAX
-// ... but only so many replaced ones may linger, each with its workers: past that the oldest gets the time of a shutdown.
+// The replaced edge lets its clients finish, however long that takes: a reload costs no request. But only so many replaced ones
+// may linger, each with its workers: past that the oldest gets the time of a shutdown, once.
 #define LINGERING_MAX 2
 
 static struct service *starting;
@@ -79,7 +78,7 @@ static void limit_lingering(void)
 
     // The newest is first in the list.
     for (struct service *s = master.services; s; s = s->next)
-        if (s->state == SERVICE_DRAINING && ++n > LINGERING_MAX)
+        if (s->state == SERVICE_DRAINING && ++n > LINGERING_MAX && !timer_is_set(&s->limit))
             service_drain(s, s->conf->global.shutdown_timeout_ms, false);
 }
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 
 #define START_LIMIT_MS 60000
+#define DRAIN_GRACE_MS 1000
 
 struct service *service_new(struct conf *conf, bool first)
 {
@@ -152,6 +153,13 @@ static uint64_t shared_sockets(const struct service *svc)
     return shared | (listens(master.current, svc->admin) ? DRAIN_ADMIN : 0);
 }
 
+static void on_drain_limit(struct timer *t)
+{
+    struct service *svc = container_of(t, struct service, limit);
+    log_error("edge (pid %d) does not end; it is killed", svc->edge.pid);
+    service_close(svc, 0);
+}
+
 void service_drain(struct service *svc, unsigned deadline_ms, bool keep_idle)
 {
     struct msg_drain body = {deadline_ms, keep_idle, shared_sockets(svc)};
@@ -167,6 +175,8 @@ void service_drain(struct service *svc, unsigned deadline_ms, bool keep_idle)
     if (keep_idle)
         release_listeners(svc); // it starts no edge any more; an address that the configuration lost is free at once
     timer_clear(&svc->limit);
+    if (deadline_ms != NO_DEADLINE_MS) // past it the edge has ended, or it hangs
+        timer_set(&svc->limit, on_drain_limit, (uint64_t)deadline_ms + DRAIN_GRACE_MS);
     board_proc_set_state(svc->edge.row, BOARD_LEAVING);
 }
 

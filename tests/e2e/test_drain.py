@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -200,3 +201,39 @@ def test_reload_forks_no_worker_for_what_drains(site, start):
         assert s.counter("workers_started") == 3 * (n + 1)
     # Told to leave one by one, before the service is over, they would each be replaced.
     assert s.counter("worker_ends", reason="orderly") == 0 and s.counter("worker_ends", reason="shutdown") == 15
+
+
+def linger(s, site, n):
+    """A request that runs on in each of the next n generations, with a reload behind each."""
+    held = []
+    for i in range(n):
+        held.append(hold(s, site, f"linger-{n}-{i}"))
+        reload(s)
+    return held
+
+
+def test_replaced_edge_that_hangs_is_killed(site, start):
+    """A replaced edge that does not end within the time it was given is killed, and its workers go with it."""
+    site.scripts()
+    s = start(shutdown_timeout="300ms", exit_code=None)
+    old = s.pids("edge") + s.pids("mold") + s.pids("worker")
+    os.kill(old[0], signal.SIGSTOP)
+    reload(s)
+    linger(s, site, 2)  # the third replaced generation makes the first one's time finite
+    s.error_log.wait_for(rf"edge \(pid {old[0]}\) does not end")
+    wait_until(lambda: not any(alive(p) for p in old), what="the end of all of it")
+    assert s.fetch("/hello.php").body == b"hello"
+
+
+def test_frequent_reloads_do_not_put_off_the_end_of_what_lingers(site, start):
+    """The time that the oldest of the replaced generations gets is not begun anew with every further reload."""
+    site.scripts()
+    s = start(shutdown_timeout="2s", exit_code=None)
+    edge = s.pids("edge")[0]
+    held = linger(s, site, 3)
+    end = time.monotonic() + DEADLINE
+    while alive(edge):
+        assert time.monotonic() < end, "the first edge is still there"
+        reload(s)
+    with pytest.raises((Closed, OSError)):
+        held[0][0].response()
