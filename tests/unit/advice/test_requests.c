@@ -226,6 +226,16 @@ T(step_by_step_nothing_waits)
     assert_int_equal(ask(), 0);
 }
 
+T(a_question_under_way_leaves_no_descriptor_behind)
+{
+    start_peer(SAY_NOTHING, "http", "/metrics", "", 0);
+    assert_int_equal(requests_start(requests), 0);
+    int fd = requests_fd(requests);
+    assert_true(fd >= 0 && fcntl(fd, F_GETFD) >= 0);
+    requests = requests_close(requests);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
 T(nobody_there_is_told)
 {
     struct requests_target t;
@@ -465,7 +475,8 @@ T(configuration_tells_where_to_ask)
 CLAIMS(R(caddys_busiest_handler_of_each_server_counts), R(plimsolls_metrics_are_read),
        R(apaches_status_is_read_and_our_own_questions_are_taken_off), R(answer_that_comes_byte_by_byte_is_read),
        R(answers_that_are_none_say_why), R(peer_that_says_nothing_costs_the_deadline_only), R(peer_that_never_ends_is_cut_off),
-       R(peer_that_hangs_up_is_an_error), R(step_by_step_nothing_waits), R(nobody_there_is_told),
+       R(peer_that_hangs_up_is_an_error), R(step_by_step_nothing_waits), R(a_question_under_way_leaves_no_descriptor_behind),
+       R(nobody_there_is_told),
        R(fastcgi_is_read_across_frames_with_padding), R(fastcgi_that_is_none_or_cut_off_is_an_error),
        R(real_php_fpm_counts_what_it_was_asked), R(connections_of_the_network_stand_in_as_an_estimate),
        R(a_port_of_another_network_is_not_asked_and_its_connections_are_counted_instead),

@@ -131,6 +131,12 @@ T(a_tmpfs_is_found_with_its_use_and_its_size)
     own_file("b", 4096);
     mounts_measure(&m);
     assert_int_equal(t->used, 106496);
+    assert_int_equal(t->error, 0);
+    close(t->fd);
+    mounts_measure(&m);
+    assert_int_equal(t->error, EBADF); // and what was known stays
+    assert_int_equal(t->used, 106496);
+    m.m[t - m.m].fd = -1;
     mounts_close(&m);
     own_tmpfs_unmount(NULL);
 }

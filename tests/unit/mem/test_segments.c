@@ -204,6 +204,9 @@ T(what_is_beyond_the_table_is_summed_up_once)
         const struct segment *more = find(SEGMENT_DELETED, SEGMENTS_MORE);
         assert_non_null(more);
         assert_int_equal(more->more, g.dropped);
+        char name[SEGMENT_NAME];
+        snprintf(name, sizeof name, "%d others", g.dropped);
+        assert_string_equal(more->name, name);
         assert_int_equal(more->holders, 2);
         assert_true(g.dropped > 1000 - SEGMENTS_MAX);
         assert_false(g.lost);

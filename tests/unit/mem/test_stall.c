@@ -124,6 +124,7 @@ T(without_the_lists_of_file_pages_what_is_known_adds_up_to_what_cant_be_dropped)
             mem_set(&m, MEM_anon, 100 * MIB);
             mem_set(&m, MEM_shmem, 60 * MIB);
             mem_set(&m, MEM_kernel, kernel * MIB);
+            mem_set(&m, MEM_inactive_file, 100 * MIB); // one list alone says nothing
             mem_set(&m, MEM_refault_file, i * 1000);
             change |= stall_push(&s, &m);
         }
