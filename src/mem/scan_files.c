@@ -37,8 +37,9 @@ static int find_name(int dir, uint64_t ino, bool by_stat, char *name, size_t siz
                 return -E2BIG;
             if ((d->type != DT_DIR && d->type != DT_UNKNOWN) || strcmp(d->name, ".") == 0 || strcmp(d->name, "..") == 0)
                 continue;
+            // What d_ino says is asked again: an overlay's is the number in a layer, which another directory here may have.
             struct stat st;
-            if (by_stat ? fstatat(dir, d->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_ino != ino : d->ino != ino)
+            if ((!by_stat && d->ino != ino) || fstatat(dir, d->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_ino != ino)
                 continue;
             if (strlen(d->name) >= size)
                 return -ENAMETOOLONG;

@@ -160,10 +160,12 @@ def test_the_tightest_ancestor_counts():
 
 
 # A container's root as Cloud Run's second generation and hosts with their images in memory make it: what is written lies on a
-# tmpfs of the host's, which no mountpoint inside shows. 77: no overlay can be mounted here.
+# tmpfs of the host's, which no mountpoint inside shows. The image's directories have small numbers, as in a squashfs: readdir
+# tells those, which are others' by then. 77: no overlay can be mounted here.
 HIDDEN = """
 mount --make-rprivate / && mount -t tmpfs m "$0/mem" && mkdir "$0/mem/upper" "$0/mem/work" && cp "$1" "$0/mem/upper/xray" &&
-mount -t overlay o -o "lowerdir=/,upperdir=$0/mem/upper,workdir=$0/mem/work" "$0/root" || exit 77
+mount -t tmpfs i "$0/image" && (cd "$0/image" && seq -f part%g 300 | xargs mkdir) &&
+mount -t overlay o -o "lowerdir=$0/image:/,upperdir=$0/mem/upper,workdir=$0/mem/work" "$0/root" || exit 77
 mkdir -p "$0/root/proc" "$0/root/sys/fs/cgroup" && mount -t proc proc "$0/root/proc" &&
 mount --rbind /sys/fs/cgroup "$0/root/sys/fs/cgroup" && shift &&
 exec chroot "$0/root" sh -c 'mkdir -p /app/var/cache && yes | head -c 20971520 >/app/var/cache/pages && exec /xray --json --self'
@@ -173,7 +175,7 @@ exec chroot "$0/root" sh -c 'mkdir -p /app/var/cache && yes | head -c 20971520 >
 def test_a_root_whose_writes_lie_on_a_tmpfs_out_of_sight_is_in_memory(tmp_path):
     if group.unusable():
         pytest.skip(group.unusable())
-    for d in ("mem", "root"):
+    for d in ("mem", "image", "root"):
         (tmp_path / d).mkdir()
     g = group.Group("hidden", 128 * MIB)
     try:
