@@ -10,8 +10,11 @@
 
 #define POINTS_MIN 24       // fewer say nothing about cycles
 #define CERTAINTY_MIN 4.7   // standard errors; many looks are taken, and residuals of a random walk understate theirs
+#define SURE_S 7200.0       // looks add up, and so does what chance can make of them: the longer the watch, the surer,
+#define SURE_MOST 1.5       // up to so many times CERTAINTY_MIN
 #define SWING_RATIO 0.62    // of all else: three periods of a wave fit a slope of 0.45 of its swing at worst
 #define GROW_SHARE 0.75     // of `grow`: the alarm comes before the end
+#define GROW_LEAST 0.3      // of `grow`: less is not worth a model
 #define LATE_SHARE 0.4      // the last part of a window, where it must still grow
 #define LATE_SLOPE 0.5      // of the window's slope: a warm-up's last part has less
 #define LATE_ALONE 0.3      // of the window's slope, where that part is looked at alone
@@ -31,6 +34,7 @@
 #define THIRD_SLOPE 0.85    // of the middle third's slope; a logarithm's last third has 0.58 of it, a root's 0.77
 #define OVERDONE 1.6        // times what y really rose: more is the work of the other columns
 #define RATE_EXPLAINS 0.5   // of the squares around the mean must not be left where the rate is to explain them
+#define RATE_FOLLOWED 0.1   // of them, at most, where the rate explains the whole of life
 #define RATE_LEAVES 0.5     // of the slope, what the request rate does not explain
 #define RATES_MATTER 0.6    // of the squared error without it must be left at most, or the request rate is out of the model
 #define RATES 3             // memory follows the request rate with a lag: the rate as it is, and smoothed twice
@@ -217,6 +221,12 @@ static bool outgrows(const struct growth_series *s, const double *y, int start, 
     return same_pace || rise * (life < LIFE_MOST ? life : LIFE_MOST) >= BEFORE_RATIO * swing;
 }
 
+static double certainty_wanted(double span)
+{
+    double more = sqrt(span / SURE_S);
+    return CERTAINTY_MIN * (more < 1 ? 1 : more < SURE_MOST ? more : SURE_MOST);
+}
+
 static bool requests_vary(const struct growth_series *s, int start)
 {
     double sum = 0, square = 0;
@@ -244,6 +254,12 @@ static void add_rates(struct model *m, const struct growth_series *s, int start)
     }
 }
 
+// The squares around the mean, of what a line was fitted to.
+static double squares_of(const struct fit *line)
+{
+    return line->sse + line->beta[0] * line->beta[0] / line->inverse00;
+}
+
 // Whether the request rate alone explains the rise: what it leaves does not rise, or not by much, and the number of requests
 // explains hardly more than that.
 static bool rate_explains(const struct model *m, const double *y)
@@ -254,8 +270,7 @@ static bool rate_explains(const struct model *m, const double *y)
     struct fit none = {.p = 1, .column = {m->x}};
     if (!fit_solve(&f, y, m->m) || !fit_solve(&none, y, m->m))
         return false;
-    double all = none.sse + none.beta[0] * none.beta[0] / none.inverse00; // the squares around the mean
-    return f.sse < RATE_EXPLAINS * all && m->fit.sse > RATE_ALONE * f.sse &&
+    return f.sse < RATE_EXPLAINS * squares_of(&none) && m->fit.sse > RATE_ALONE * f.sse &&
            slope_of(m->x, f.residual, m->m) < RATE_LEAVES * slope_of(m->x, y, m->m);
 }
 
@@ -316,9 +331,10 @@ static bool model_grows(struct model *m, const struct growth_series *s, const do
     double late_slope = slope_of(m->x + late, clean + late, m->m - late);
     double level[TREND_BUCKETS];
     without_wave(m, raw - start, level);
-    return rise >= GROW_SHARE * grow && rise >= SWING_RATIO * swing && ret->certainty >= CERTAINTY_MIN &&
-           rise >= TRANSIENT_SHARE * (rise + warm) && late_slope >= LATE_SLOPE * rise &&
-           (!m->rates || goes_on(m, level + start, rise)) && outgrows(s, level, start, rise, ret->certainty);
+    return rise >= GROW_SHARE * grow && rise >= SWING_RATIO * swing &&
+           ret->certainty >= certainty_wanted(s->x[s->n - 1]) && rise >= TRANSIENT_SHARE * (rise + warm) &&
+           late_slope >= LATE_SLOPE * rise && (!m->rates || goes_on(m, level + start, rise)) &&
+           outgrows(s, level, start, rise, ret->certainty);
 }
 
 // The points that a step may take.
@@ -328,19 +344,53 @@ static int step_points(const struct growth_series *s)
     return points < 2 ? 2 : points < 7 ? (int)points : 7;
 }
 
+static void requests_as_x(const struct growth_series *s, int start, double *ret)
+{
+    for (int i = start; i < s->n; i++)
+        ret[i - start] = (s->done[i] - s->done[start]) / (s->done[s->n - 1] - s->done[start]);
+}
+
+static bool by_requests(const struct growth_series *s, int start)
+{
+    return s->rate && s->done && s->done[s->n - 1] > s->done[start] && requests_vary(s, start);
+}
+
+// Whether the request rate explains how y rose in all its life; then *ret_rest is what it does not explain.
+static bool life_follows_rate(const struct growth_series *s, const double *y, double grow, double *ret_rest)
+{
+    struct model m = {.m = s->n};
+    if (!by_requests(s, 0))
+        return false;
+    requests_as_x(s, 0, m.x);
+    add_rates(&m, s, 0);
+    if (!solve(&m, y))
+        return false;
+    struct fit f = {.p = m.rates}, line = {.p = 1, .column = {m.x}};
+    for (int k = 0; k < m.rates; k++)
+        f.column[k] = m.rate[k];
+    if (!fit_solve(&line, y, m.m) || !fit_solve(&f, y, m.m))
+        return false;
+    bool rises = line.beta[0] >= GROW_LEAST * grow && m.fit.beta[0] < GROW_LEAST * grow;
+    if ((!rises && !rate_explains(&m, y)) || f.sse > RATE_FOLLOWED * squares_of(&line))
+        return false;
+    memcpy(ret_rest, f.residual, sizeof(double) * (unsigned)m.m);
+    return true;
+}
+
 static bool window_grows(const struct growth_series *s, const double *y, int start, double grow, struct growth *ret)
 {
     struct model m = {.m = s->n - start, .before = start};
     double span = s->x[s->n - 1] - s->x[start];
-    bool by_requests = s->rate && s->done && s->done[s->n - 1] > s->done[start] && requests_vary(s, start);
-    for (int i = 0; i < m.m; i++) {
-        m.x[i] = by_requests ? (s->done[start + i] - s->done[start]) / (s->done[s->n - 1] - s->done[start])
-                             : (s->x[start + i] - s->x[start]) / span;
-    }
-    if (by_requests)
+    bool requests = by_requests(s, start);
+    if (requests) {
+        requests_as_x(s, start, m.x);
         add_rates(&m, s, start);
+    } else {
+        for (int i = 0; i < m.m; i++)
+            m.x[i] = (s->x[start + i] - s->x[start]) / span;
+    }
     y += start;
-    if (!solve(&m, y) || m.fit.beta[0] < 0.3 * grow)
+    if (!solve(&m, y) || m.fit.beta[0] < GROW_LEAST * grow)
         return false;
     if (m.rates && rate_explains(&m, y))
         return false;
@@ -349,7 +399,7 @@ static bool window_grows(const struct growth_series *s, const double *y, int sta
     double flat[TREND_BUCKETS], expected[TREND_BUCKETS], sizes[JUMPS + 1], whole = m.fit.beta[0];
     memcpy(flat, y, sizeof(double) * (unsigned)m.m);
     for (int i = 0; i < m.m; i++)
-        expected[i] = by_requests ? whole * m.x[i] : 0; // what comes with many requests is no step
+        expected[i] = requests ? whole * m.x[i] : 0; // what comes with many requests is no step
     int jumps = judge_shape_excise(flat, expected, m.m, start ? 0 : m.m / 8, step_points(s), JUMP_OUTLIER, JUMP_SHARE * whole,
                                    JUMPS + 1, sizes);
     if (jumps == 0 || (jumps > JUMPS && sizes[JUMPS] >= ALIKE * sizes[0])) // none, or a staircase
@@ -367,12 +417,17 @@ bool growth_sustained(const struct growth_series *s, double grow, struct growth 
         return false;
     memcpy(y, s->y, sizeof(double) * (unsigned)s->n);
     trend_median3(y, s->n);
-    bool grows = false;
+    // A part of life may rise without its rate, whose noise hides it there. Then the rest must rise on its own, too.
+    double rest[TREND_BUCKETS];
+    bool grows = false, follows = life_follows_rate(s, y, grow, rest);
+    struct growth_series timed = {s->n, s->x, s->y, NULL, NULL};
     for (unsigned k = 0; k < sizeof(window_starts) / sizeof(window_starts[0]); k++) {
         int start = (int)(window_starts[k] * s->n);
-        struct growth g;
+        struct growth g, of_rest;
         if (s->n - start < POINTS_MIN)
             break;
+        if (start && follows && !window_grows(&timed, rest, start, grow, &of_rest))
+            continue;
         if (window_grows(s, y, start, grow, &g) && (!grows || g.certainty > ret->certainty)) {
             *ret = g;
             grows = true;

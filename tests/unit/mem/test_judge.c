@@ -143,6 +143,22 @@ static void a_request_each_late(struct mem_sample *s, double t)
     a_request_each(s, t);
     late(s, t);
 }
+// Traffic rises for six hours, memory with it. Few requests a second: their rate wobbles more, over a part, than it rises.
+static void rise_with_the_rate(struct mem_sample *s, double t, double leak)
+{
+    double x = t / 21600, level = x * x * (3 - 2 * x);
+    memory(s, 20 * MIB + noise(t) + 120 * MIB * level + leak * x, 2 * MIB, 2 * MIB);
+    double requests = 0.6 * t + 4 * 21600 * (x * x * x - x * x * x * x / 2);
+    mem_set(s, MEM_requests, (int64_t)(50 + requests + 5 * sin(t / 700) * sin(t / 300)));
+}
+static void with_the_rate_for_hours(struct mem_sample *s, double t)
+{
+    rise_with_the_rate(s, t, 0);
+}
+static void leak_under_a_rising_rate(struct mem_sample *s, double t)
+{
+    rise_with_the_rate(s, t, 40 * MIB);
+}
 static void restarted(struct mem_sample *s, double t)
 {
     memory(s, t < 200 ? 20 * MIB + MIB * t : 20 * MIB, 2 * MIB, 2 * MIB);
@@ -225,6 +241,12 @@ T(memory_that_follows_the_request_rate_is_no_leak_and_so_much_a_request_is)
     const struct judge_line *total = &seen.report.line[LINE_TOTAL];
     assert_true(total->per_request_known);
     assert_true(total->bytes_per_request.mid > 550 && total->bytes_per_request.mid < 650);
+}
+
+T(what_the_rate_explains_in_all_of_life_is_no_leak_in_a_part_of_it)
+{
+    assert_int_equal(watch(with_the_rate_for_hours, 21600, 10).raised[VERDICT_GROWING], 0);
+    assert_int_equal(watch(leak_under_a_rising_rate, 21600, 10).raised[VERDICT_GROWING], 1);
 }
 
 T(a_server_that_tells_its_requests_some_seconds_late_is_judged_by_them_all_the_same)
@@ -313,6 +335,7 @@ CLAIMS(C(nothing_happens_and_nothing_is_said), C(a_fast_leak_is_told_before_the_
        C(a_slow_leak_is_told_within_two_hours_and_not_at_once), C(the_line_that_grows_is_the_cause),
        C(kernel_memory_that_nothing_explains_is_no_alarm), C(what_comes_back_is_no_leak), C(what_ends_is_no_leak),
        C(memory_that_follows_the_request_rate_is_no_leak_and_so_much_a_request_is),
+       C(what_the_rate_explains_in_all_of_life_is_no_leak_in_a_part_of_it),
        C(a_server_that_tells_its_requests_some_seconds_late_is_judged_by_them_all_the_same),
        C(an_alarm_is_cleared_when_the_memory_is_given_back), C(without_a_limit_growth_is_told_and_no_stall),
        C(usage_alone_is_enough), C(early_on_it_says_how_long_it_needs), C(a_sample_whose_time_does_not_rise_is_ignored),
