@@ -480,7 +480,7 @@ const char *finding_text(const struct finding *f, char text[FINDING_TEXT])
         say_saturated(&s, f);
         break;
     case VERDICT_STEADY:
-        say(&s, "Steady: no growth in %s.", span);
+        say(&s, "Steady: no growth that counts in %s.", span);
         break;
     case VERDICT_WARMING_UP:
         say(&s, "Warming up: it still rises, but less and less (%s seen).", span);

@@ -32,7 +32,8 @@ static void draw_facts(struct page *p, const struct report_input *in)
         draw_fact(p, "limit", l->limit == MEM_UNLIMITED ? "none" : human_bytes(l->limit, a));
         draw_fact(p, "can't be given back", human_bytes(l->hard, a));
     }
-    if (j && j->verdict != VERDICT_UNDECIDED) {
+    // A slope through what is steady or comes back is no growth, though it has a number.
+    if (j && j->verdict != VERDICT_UNDECIDED && j->verdict != VERDICT_STEADY && j->verdict != VERDICT_CYCLIC) {
         snprintf(text, sizeof text, "%s%s/min", j->bytes_per_min.mid > 0 ? "+" : "",
                  human_bytes((int64_t)j->bytes_per_min.mid, a));
         draw_fact(p, "growth", text);

@@ -115,13 +115,27 @@ T(parts_of_an_area_are_never_more_than_the_whole)
     free(html);
 }
 
+T(what_is_steady_has_no_growth_among_its_facts)
+{
+    struct report_input in = sample_input();
+    struct judge_report judge = *in.judge;
+    char *html = written(&in);
+    assert_non_null(strstr(html, "<dt>growth</dt>"));
+    free(html);
+    judge.verdict = VERDICT_STEADY;
+    in.judge = &judge;
+    html = written(&in);
+    assert_null(strstr(html, "<dt>growth</dt>"));
+    free(html);
+}
+
 T(a_write_that_fails_is_told)
 {
     struct report_input in = sample_input();
     assert_int_equal(report_write(-1, &in), -EBADF);
 }
 
-CLAIMS(C(parts_of_an_area_are_never_more_than_the_whole), C(what_no_mount_holds_is_drawn_as_shared_memory_where_segments_are_not_known),
+CLAIMS(C(what_is_steady_has_no_growth_among_its_facts), C(parts_of_an_area_are_never_more_than_the_whole), C(what_no_mount_holds_is_drawn_as_shared_memory_where_segments_are_not_known),
        C(the_time_to_the_stall_is_one_number_where_both_ends_read_alike),
        C(a_report_has_every_panel_and_nothing_that_runs_or_loads), C(a_report_of_nothing_is_a_page_without_panels),
        C(samples_that_know_little_make_a_picture_all_the_same), C(a_write_that_fails_is_told))
