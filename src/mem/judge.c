@@ -11,7 +11,7 @@
 #define HORIZON_S 6900.0 // a ramp, a warm-up or a slow cycle looks like a leak for as long as this; only haste alarms sooner
 #define HORIZON_DAYS_S                                                                                                           \
     57600.0 // who samples that seldom looks at days, and the first rise of a day looks like a leak for 12 hours
-#define SELDOM_S 30.0
+#define SELDOM_S 45.0 // scrapers sample every 15 or 30 seconds and see hours; every minute, days
 #define SUSTAINED_LOOKS 4 // in a row
 #define URGENT_LOOKS 3
 #define DROP_HALF_LIFE_S 1800.0 // a fall seen long ago says little of this rise

@@ -201,6 +201,13 @@ T(a_slow_leak_is_told_within_two_hours_and_not_at_once)
     assert_true(seen.report.stall_known && seen.report.stall_lo > 3600);
 }
 
+T(samples_half_a_minute_apart_tell_it_as_soon_and_those_a_minute_apart_see_days)
+{
+    assert_int_equal(watch(slow_leak, 7190, 30).raised[VERDICT_GROWING], 1);
+    assert_int_equal(watch(slow_leak, 40000, 60).raised[VERDICT_GROWING], 0);
+    assert_int_equal(watch(slow_leak, 61000, 60).raised[VERDICT_GROWING], 1);
+}
+
 T(the_line_that_grows_is_the_cause)
 {
     assert_int_equal(watch(tmpfs_leak, 7190, 1).cause, CAUSE_TMPFS);
@@ -332,7 +339,8 @@ T(garbage_in_a_sample_is_not_known_rather_than_believed)
 }
 
 CLAIMS(C(nothing_happens_and_nothing_is_said), C(a_fast_leak_is_told_before_the_limit),
-       C(a_slow_leak_is_told_within_two_hours_and_not_at_once), C(the_line_that_grows_is_the_cause),
+       C(a_slow_leak_is_told_within_two_hours_and_not_at_once), 
+       C(samples_half_a_minute_apart_tell_it_as_soon_and_those_a_minute_apart_see_days), C(the_line_that_grows_is_the_cause),
        C(kernel_memory_that_nothing_explains_is_no_alarm), C(what_comes_back_is_no_leak), C(what_ends_is_no_leak),
        C(memory_that_follows_the_request_rate_is_no_leak_and_so_much_a_request_is),
        C(what_the_rate_explains_in_all_of_life_is_no_leak_in_a_part_of_it),
