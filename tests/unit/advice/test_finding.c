@@ -35,13 +35,16 @@ T(the_sentence_names_place_rate_share_cause_and_time_left)
     struct mounts m = {.n = 1, .m = {{.kind = MOUNT_TMPFS, .path = "/app/var"}}};
     struct eye_dir d[] = {
         {.bytes = 5000, .growth_per_min = 0, .path = "/app/var/log"},
+        {.bytes = (int64_t)(90 * MIB), .growth_per_min = (int64_t)(3 * MIB), .path = "/app/var/cache/prod/http_cache/en"},
+        {.bytes = 700, .growth_per_min = 0, .path = "/app/var/cache/prod/http_cache/md"},
         {.bytes = (int64_t)(90 * MIB), .growth_per_min = (int64_t)(3 * MIB), .path = "/app/var/cache/prod/http_cache/en"}};
-    struct finding_input in = {.judge = &j, .dirs = d, .n_dirs = 2, .mounts = &m, .root_fd = t.fd};
+    struct finding_input in = {.judge = &j, .dirs = d, .n_dirs = 4, .mounts = &m, .root_fd = t.fd};
     struct finding f;
     char text[FINDING_TEXT];
     finding_make(&in, &f);
     tree_remove(&t);
     assert_int_equal(f.signature, SIG_SYMFONY_HTTP_CACHE);
+    assert_int_equal(f.bytes, (int64_t)(90 * MIB) + 700); // the store's, each of its directories once
     assert_string_equal(finding_text(&f, text), "/app/var/cache/prod/http_cache (tmpfs) grows 3.10 MiB/min, 97 % of all growth: "
                                                 "Symfony HttpCache never deletes. Stalls in 25 min to 40 min.");
     const struct fix *fixes[FIX_MAX];

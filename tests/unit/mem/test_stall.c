@@ -87,6 +87,23 @@ T(samples_far_apart_need_as_many_as_near_ones)
     }
 }
 
+T(three_samples_within_a_second_are_none)
+{
+    struct stall s;
+    int change = 0;
+    stall_init(&s);
+    for (int i = 0; i < 40; i++) { // ten a second: from the second one on there is a rate
+        struct mem_sample m = at_limit(1000 + i / 10.0, 14 * MIB);
+        mem_set(&m, MEM_refault_file, i * INT64_C(13000));
+        change = stall_push(&s, &m);
+        if (change)
+            break;
+        assert_true(i < 30);
+    }
+    assert_int_equal(change, 1);
+    assert_true(s.saturated_at > 1002.9);
+}
+
 T(a_storm_that_pauses_for_a_second_goes_on_and_one_that_pauses_for_longer_begins_anew)
 {
     struct stall s;
@@ -199,6 +216,14 @@ T(text_that_is_charged_to_another_cgroup_need_not_be_held_here)
     (void)stall_push(&s, &m);
     stall_hot(&s, &lo, &hi);
     assert_true(lo == 2 * MIB && hi == 6 * MIB);
+    // Nor is shared memory text, though it is mapped.
+    stall_init(&s);
+    m = at_limit(1, 100 * MIB);
+    mem_set(&m, MEM_file_mapped, 42 * MIB);
+    mem_set(&m, MEM_segments, 12 * MIB);
+    (void)stall_push(&s, &m);
+    stall_hot(&s, &lo, &hi);
+    assert_true(lo == 10 * MIB && hi == 30 * MIB);
 }
 
 T(one_weak_sign_is_none_where_refaults_are_known)
@@ -214,7 +239,7 @@ CLAIMS(C(a_refault_storm_at_the_limit_is_a_stall), C(one_second_of_refaults_is_n
        C(page_cache_at_the_limit_is_none_however_much_is_read), C(a_storm_of_limit_events_is_a_stall_without_psi_or_refaults),
        C(it_ends_after_calm_and_not_before), C(without_a_limit_there_is_none), C(a_counter_that_was_reset_is_no_storm),
        C(hot_pages_are_a_share_of_the_mapped_text_until_a_stall_shows_them), C(one_weak_sign_is_none_where_refaults_are_known),
-       C(samples_far_apart_need_as_many_as_near_ones),
+       C(samples_far_apart_need_as_many_as_near_ones), C(three_samples_within_a_second_are_none),
        C(a_storm_that_pauses_for_a_second_goes_on_and_one_that_pauses_for_longer_begins_anew),
        C(with_a_quarter_of_page_cache_weak_signs_are_none),
        C(without_the_lists_of_file_pages_what_is_known_adds_up_to_what_cant_be_dropped),
