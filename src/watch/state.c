@@ -299,6 +299,8 @@ int state_begin(struct state *s, struct lookout *l, const struct mem_sample *fir
             l->oom_before = json_integer_value(oom);
         r = l->history.n ? 0 : -ENODATA;
     } else {
+        if (!life && faccessat(dir, "last.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            r = -EBADMSG;
         put_aside(s);
     }
     json_decref(doc);

@@ -45,7 +45,8 @@ int state_open(struct state *s, const char *path);
 void state_close(struct state *s);
 
 // A life begins, or a watch on it. Where the folder holds the same life, its rows are given to lookout_restore() and its alarms
-// are set; else that life is put aside as the previous one. 0, or -errno: there is no history to go on from.
+// are set; else that life is put aside as the previous one. 0, or -errno: there is no history to go on
+// from; -EBADMSG: what is there is none of ours.
 int state_begin(struct state *s, struct lookout *l, const struct mem_sample *first);
 // Adds a row.
 void state_row(struct state *s, const struct lookout *l);

@@ -151,8 +151,8 @@ static void begin_life(struct watcher *w)
         log_warning("requests can't be counted: %s", strerror(-r));
     else
         log_notice("requests are counted by %s", requests_source_name(l->counting.source));
-    if (w->state.dir >= 0)
-        (void)state_begin(&w->state, l, l->see.sample);
+    if (w->state.dir >= 0 && state_begin(&w->state, l, l->see.sample) == -EBADMSG)
+        log_warning("--state: the life that is kept there can't be read, it begins anew; what it was is put aside as previous.json");
     if (l->history.n > 0) {
         double last = l->history.row[l->history.n - 1].t, t = watch__t(w);
         log_notice("the history of this life goes on: %s in %zu rows", human_seconds(last - l->history.row[0].t, time),

@@ -296,6 +296,8 @@ def test_garbage_in_the_state_is_no_harm(box, watch, xray, tmp_path, garbage):
     until(lambda: report(tmp_path)["rows"] > 3, 60, w.log)
     assert w.end() == 0
     assert json.loads((state / "last.json").read_text())["ended"] == "told"
+    said = "can't be read, it begins anew" in w.log()
+    assert said == ("\"x\"" not in garbage)  # that one is another life, if a poor one
 
 
 def test_a_state_folder_full_of_traps_neither_stops_it_nor_has_others_files_written(box, watch, tmp_path):
