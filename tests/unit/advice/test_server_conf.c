@@ -170,6 +170,9 @@ T(running_processes_are_believed_over_files)
     }
     server_conf_read(proc, procs, 4, &conf);
     is(&conf.memory_limit, 384 * MIB, "the running processes");
+    procs[0].memory_limit = 1024 * MIB; // the master runs no script, and a pool may say otherwise
+    server_conf_read(proc, procs, 2, &conf);
+    assert_int_equal(conf.memory_limit.value, 384 * MIB);
 }
 
 T(variables_of_the_environment_are_followed_where_they_can_be_read)

@@ -514,6 +514,15 @@ T(more_processes_than_lines_are_summed_up)
     assert_int_equal(l.sum[LEDGER_ANON], MIB / 16 * 21 * 100);
     assert_int_equal(l.dropped, 0);
     assert_non_null(find(LEDGER_ANON, "652 other processes"));
+    in.nprocs = 699; // the last one is none of the biggest, and isn't shown
+    build();
+    int shown = 0;
+    for (int i = 0; i < l.n; i++)
+        if (l.entry[i].category == LEDGER_ANON && !strstr(l.entry[i].name, "other processes") && l.entry[i].pid) {
+            assert_int_equal(l.entry[i].bytes, MIB / 16 * 6);
+            shown++;
+        }
+    assert_int_equal(shown, 48);
 }
 
 T(a_difference_within_the_reserve_is_no_huge_page)
