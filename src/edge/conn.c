@@ -22,8 +22,11 @@
 #define SCRATCH_BYTES (64u << 10)
 #define PIPELINE_MAX (64u << 10) // bytes kept behind the request under way
 #define FIRST_REQUEST_MS 1000    // what a connection that never had one gets when the edge ends
-#define LINGER_MS 2000           // RFC 9112 §9.6: read on for a while, or the last answer may be lost to a reset
-#define LINGER_BYTES (1u << 20)
+// RFC 9112 §9.6: what a client still sends is read for a while, or a reset would take the last answer from it: until it has sent
+// nothing for a time, at most for long; for less of it when the edge ends.
+#define LINGER_SILENT_MS 5000
+#define LINGER_MS 30000
+#define LINGER_ENDING_MS 2000
 #define RATE_SPAN_MS 10000 // a body's rate is judged over this span, so that a short pause harms nobody
 
 static char scratch[SCRATCH_BYTES];
@@ -97,6 +100,17 @@ static void conn_close(struct conn *c)
 static void arm(struct conn *c, uint64_t ms)
 {
     timer_set(&c->timer, on_timer, ms ? ms : UINT32_MAX);
+}
+
+// Reads on, or not: its time is up.
+static void linger_on(struct conn *c)
+{
+    uint64_t most = edge.draining ? LINGER_ENDING_MS : LINGER_MS, gone = loop_now_ms() - c->linger_from_ms;
+
+    if (gone >= most)
+        c->broken = true;
+    else
+        arm(c, most - gone < LINGER_SILENT_MS ? most - gone : LINGER_SILENT_MS);
 }
 
 void conn__arm_send_timer(struct conn *c)
@@ -272,12 +286,11 @@ static bool finish_request(struct conn *c)
         conn_close(c);
         return false;
     }
-    // What the client still sends is thrown away for a while: a reset now could destroy the answer on its way.
     c->state = CONN_LINGER;
-    c->lingered = 0;
+    c->linger_from_ms = loop_now_ms();
     buf_done(&c->in);
     shutdown(c->watch.fd, SHUT_WR);
-    arm(c, LINGER_MS);
+    linger_on(c);
     return true;
 }
 
@@ -438,8 +451,7 @@ static void on_readable(struct conn *c)
     }
     count_add(COUNTER_BYTES_IN, (uint64_t)n);
     if (c->state == CONN_LINGER) {
-        c->lingered += (uint64_t)n;
-        c->broken = c->lingered > LINGER_BYTES;
+        linger_on(c);
         return;
     }
     idle_del(c); // it may not be closed for another's sake any more

@@ -48,7 +48,7 @@ struct conn {
     bool keep_alive;
     bool client_closes;    // it said itself that nothing follows this request
     bool body_unread;      // the answer began before the body was received whole
-    uint64_t lingered;
+    uint64_t linger_from_ms;
 
     // writing
     struct req *req;
