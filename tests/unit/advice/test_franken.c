@@ -13,6 +13,7 @@
 #include "advice/requests_int.h"
 #include "advice/server_conf.h"
 #include "advice/signatures.h"
+#include "fake_server.h"
 
 #define MIB (INT64_C(1) << 20)
 
@@ -45,27 +46,6 @@ static int tear_down(void **state)
     fake_remove();
     return 0;
 }
-
-static void file(const char *path, const char *text)
-{
-    char name[300];
-
-    snprintf(name, sizeof name, "proc/7/root%s", path);
-    fake_file(name, text);
-}
-
-// Files of a process that hold NULs.
-static void words(const char *name, const char *text, size_t n)
-{
-    char path[64];
-
-    snprintf(path, sizeof path, "proc/7/%s", name);
-    FILE *f = fopen(fake_path(path), "w");
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, n, f), n);
-    fclose(f);
-}
-#define WORDS(name, text) words(name, text, sizeof(text))
 
 static void thread(int tid, const char *name)
 {

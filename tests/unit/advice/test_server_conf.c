@@ -5,6 +5,7 @@
 #include <sys/inotify.h>
 
 #include "../mem/fake_tree.h"
+#include "fake_server.h"
 
 static struct server_conf conf;
 static struct proc_info process;
@@ -27,26 +28,6 @@ static int tear_down(void **state)
     fake_remove();
     return 0;
 }
-
-static void file(const char *path, const char *text)
-{
-    char name[300];
-
-    snprintf(name, sizeof name, "proc/7/root%s", path);
-    fake_file(name, text);
-}
-
-// Files of a process that hold NULs.
-static void words(const char *name, const char *text, size_t n)
-{
-    char path[64];
-    snprintf(path, sizeof path, "proc/7/%s", name);
-    FILE *f = fopen(fake_path(path), "w");
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, n, f), n);
-    fclose(f);
-}
-#define WORDS(name, text) words(name, text, sizeof(text))
 
 static void look(void)
 {
